@@ -1,0 +1,97 @@
+# Adapter Hub: `make` or `make help` lists every target.
+SHELL := /bin/bash
+.SHELLFLAGS := -euo pipefail -c
+.DEFAULT_GOAL := help
+.DELETE_ON_ERROR:
+MAKEFLAGS += --no-print-directory
+
+# The interpreter that makes .venv: PYTHON=/path/to/python3.12 make venv
+PYTHON ?= $(shell command -v python3.11 || command -v python3 || echo python3)
+# The port of `make demo` and `make serve`.
+PORT ?= 8000
+
+VENV := .venv/bin/python
+PIP := $(VENV) -m pip --disable-pip-version-check
+RUN_FILES := $(wildcard requirements/base.txt requirements/ml.txt requirements/nodeps.txt kernels/pyproject.toml hubclient/pyproject.toml)
+DEV_FILES := $(RUN_FILES) requirements/dev.txt
+# A stamp is named after the contents it stands for and the folder it was made in, so that neither a checkout
+# that touches files nor a second `make` installs anything, and a moved folder does.
+digest = $(shell (printf '%s' '$(subst ','\'',$(CURDIR))'; cat $(1)) | sha256sum | cut -c1-16)
+RUN_STAMP := .venv/.run-$(call digest,$(RUN_FILES))
+DEV_STAMP := .venv/.dev-$(call digest,$(DEV_FILES))
+# Hugging Face libraries never look anything up: every base model has a location on this machine.
+export HF_HUB_OFFLINE ?= 1
+export TOKENIZERS_PARALLELISM ?= false
+
+.PHONY: help
+help: ## Explain every target
+	@echo "Adapter Hub. Two commands from nothing: 'make demo' and 'make test'."
+	@awk 'BEGIN {FS = ":.*## "} /^[a-z-]+:.*## / {printf "  make %-13s %s\n", $$1, $$2}' $(firstword $(MAKEFILE_LIST))
+	@echo "Variables: PYTHON (3.11 or newer, makes .venv), PORT (default 8000), ONCE=1 (demo), ARGS (passed to pytest)."
+
+.PHONY: venv
+venv: $(RUN_STAMP) ## Create .venv with the pinned requirements (a second run is instant)
+
+.PHONY: demo
+demo: $(RUN_STAMP) ## Train, push, review, pull and stitch real adapters, then serve them (ONCE=1 exits, PORT=8000)
+	@$(VENV) -m demo --port $(PORT) $(if $(filter-out 0,$(ONCE)),--once)
+
+.PHONY: serve
+serve: $(RUN_STAMP) ## Run the hub alone: web, worker thread and sweep in one process (PORT=8000)
+	@$(VENV) manage.py serve --port $(PORT)
+
+.PHONY: test
+test: $(DEV_STAMP) debian lint ## Install what the tests need, check the style and run the whole suite
+	@$(VENV) -m pytest --literature $(ARGS)
+
+.PHONY: test-fast
+test-fast: $(DEV_STAMP) ## Run only the unit and contract tests (ARGS="-k name")
+	@$(VENV) -m pytest tests/unit $(wildcard tests/contract) -m "not slow" $(ARGS)
+
+.PHONY: lint
+lint: $(DEV_STAMP) ## Check formatting, style, types and the import contracts
+	@echo "ruff format"; $(VENV) -m ruff format --check .
+	@echo "ruff check"; $(VENV) -m ruff check .
+	@echo "mypy"; $(VENV) -m mypy
+	@echo "import contracts"; $(VENV) -c "from importlinter.cli import lint_imports_command as check; check()"
+
+.PHONY: format
+format: $(DEV_STAMP) ## Format the code and apply the safe fixes
+	@$(VENV) -m ruff check --fix-only .
+	@$(VENV) -m ruff format .
+
+.PHONY: literature
+literature: $(DEV_STAMP) ## Run the whole suite and rewrite docs/LITERATURE.md from what passed
+	@$(VENV) -m pytest --literature $(ARGS)
+
+.PHONY: schema
+schema: $(RUN_STAMP) ## Print the OpenAPI schema of /api/v1
+	@$(VENV) manage.py spectacular --validate
+
+.PHONY: debian
+debian: ## Install the Debian packages of the tests where that is allowed, else name the missing ones
+	@scripts/debian-packages.sh --install
+
+.PHONY: lock
+lock: $(DEV_STAMP) ## Pin requirements/*.txt again from requirements/*.in
+	@scripts/lock.sh
+
+.PHONY: clean
+clean: ## Remove .venv and every cache (the hub's data stays)
+	rm -rf .venv .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache build dist
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +
+	find . -name '*.egg-info' -type d -prune -exec rm -rf {} +
+
+$(RUN_STAMP): $(RUN_FILES)
+	@scripts/check-tools.sh "$(PYTHON)"
+	@echo "Creating .venv; the first time this downloads PyTorch and takes some minutes"
+	@"$(PYTHON)" -m venv .venv
+	@$(PIP) install -r requirements/base.txt -r requirements/ml.txt
+	@$(PIP) install --no-deps -r requirements/nodeps.txt
+	@for package in $(patsubst %/pyproject.toml,%,$(filter %/pyproject.toml,$(RUN_FILES))); do \
+	    $(PIP) install --no-deps --no-build-isolation --editable "./$$package"; done
+	@rm -f .venv/.run-*; touch $@
+
+$(DEV_STAMP): $(RUN_STAMP) requirements/dev.txt
+	@$(PIP) install -r requirements/dev.txt
+	@rm -f .venv/.dev-*; touch $@
