@@ -1,0 +1,1 @@
+"""Users, namespaces, membership and tokens."""

@@ -1,0 +1,140 @@
+"""Users, namespaces and roles: make and change them."""
+
+from django.contrib.auth.password_validation import validate_password
+from django.core.exceptions import ValidationError
+from django.db import IntegrityError, transaction
+
+from catalog.accounts.models import Membership, Namespace, NamespaceKind, Role, User
+from catalog.accounts.queries import REVIEW_ROLES, WRITE_ROLES, Actor, is_staff
+from catalog.errors import Conflict, InvalidInput, NotFound, NotPermitted
+from catalog.names import RESERVED_NAMESPACES, check_name, fold
+
+
+@transaction.atomic
+def create_user(*, username: str, email: str, password: str, is_admin: bool = False) -> User:
+    """A user with the personal namespace of the same name, whose own pushes need no second reviewer.
+
+    Raises:
+        InvalidInput: ``invalid_name`` or a weak password.
+        Conflict: ``name_taken``.
+    """
+    check_name(username, field="username", reserved=RESERVED_NAMESPACES)
+    _refuse_taken(username, field="username")
+    user = User(username=username, email=email, is_staff=is_admin, is_superuser=is_admin)
+    try:
+        validate_password(password, user)
+    except ValidationError as error:
+        raise InvalidInput(detail=" ".join(error.messages), field="password") from error
+    user.set_password(password)
+    user.save()
+    namespace = Namespace.objects.create(name=username, kind=NamespaceKind.USER, is_review_required=False)
+    Membership.objects.create(namespace=namespace, user=user, role=Role.OWNER)
+    return user
+
+
+@transaction.atomic
+def create_organization(actor: User, *, name: str, display_name: str = "", is_review_required: bool = True) -> Namespace:
+    """A namespace of several members, owned by ``actor``.
+
+    Raises:
+        InvalidInput: ``invalid_name``. Conflict: ``name_taken``, also when only case or separators differ.
+    """
+    check_name(name, field="name", reserved=RESERVED_NAMESPACES)
+    _refuse_taken(name, field="name")
+    try:
+        with transaction.atomic():
+            namespace = Namespace.objects.create(
+                name=name,
+                kind=NamespaceKind.ORGANIZATION,
+                display_name=display_name,
+                is_review_required=is_review_required,
+            )
+    except IntegrityError as error:
+        raise _name_taken(name, field="name") from error
+    Membership.objects.create(namespace=namespace, user=actor, role=Role.OWNER)
+    return namespace
+
+
+def update_namespace(
+    actor: User, namespace: Namespace, *, display_name: str | None = None, is_review_required: bool | None = None
+) -> Namespace:
+    """Change a namespace's title or policy. Raises NotPermitted unless ``actor`` owns it."""
+    require_role(actor, namespace, (Role.OWNER,), "change its settings")
+    if display_name is not None:
+        namespace.display_name = display_name
+    if is_review_required is not None:
+        namespace.is_review_required = is_review_required
+    namespace.save()
+    return namespace
+
+
+def set_member(actor: User, namespace: Namespace, *, username: str, role: str) -> Membership:
+    """Give ``username`` a role. Raises NotPermitted, NotFound, or InvalidInput for an unknown role or the last owner."""
+    require_role(actor, namespace, (Role.OWNER,), "change its members")
+    if role not in Role.values:
+        raise InvalidInput(detail=f"unknown role {role!r}", field="role", hint=f"Roles are {', '.join(Role.values)}.")
+    user = User.objects.filter(username=username).first()
+    if user is None:
+        raise NotFound(detail=f"no user {username!r}", field="username")
+    if role != Role.OWNER:
+        _keep_an_owner(namespace, user)
+    membership, _ = Membership.objects.update_or_create(namespace=namespace, user=user, defaults={"role": role})
+    return membership
+
+
+def remove_member(actor: User, namespace: Namespace, *, username: str) -> None:
+    """Take a member out. Raises NotPermitted, NotFound, or InvalidInput for the last owner."""
+    require_role(actor, namespace, (Role.OWNER,), "change its members")
+    membership = namespace.memberships.filter(user__username=username).first()
+    if membership is None:
+        raise NotFound(detail=f"{username!r} is no member of {namespace.name}", field="username")
+    _keep_an_owner(namespace, membership.user)
+    membership.delete()
+
+
+def role_in(actor: Actor, namespace: Namespace) -> str | None:
+    """The role of ``actor`` in ``namespace``; staff count as owners."""
+    if is_staff(actor):
+        return Role.OWNER
+    if not actor.is_authenticated:
+        return None
+    return Membership.objects.filter(namespace=namespace, user_id=actor.pk).values_list("role", flat=True).first()
+
+
+def can_write(actor: Actor, namespace: Namespace) -> bool:
+    """Whether ``actor`` may push into ``namespace``."""
+    return role_in(actor, namespace) in WRITE_ROLES
+
+
+def can_review(actor: Actor, namespace: Namespace) -> bool:
+    """Whether ``actor`` may decide about revisions of ``namespace``."""
+    return role_in(actor, namespace) in REVIEW_ROLES
+
+
+def require_role(actor: Actor, namespace: Namespace, roles: tuple[str, ...], what: str) -> None:
+    """Raise NotPermitted unless ``actor`` holds one of ``roles`` in ``namespace``."""
+    role = role_in(actor, namespace)
+    if role not in roles:
+        raise NotPermitted(
+            detail=f"your role in {namespace.name} is {role or 'none'}; to {what} you need {' or '.join(roles)}",
+            hint=f"Ask an owner of {namespace.name}.",
+        )
+
+
+def _refuse_taken(name: str, *, field: str) -> None:
+    if Namespace.objects.filter(folded=fold(name)).exists() or User.objects.filter(username__iexact=name).exists():
+        raise _name_taken(name, field=field)
+
+
+def _name_taken(name: str, *, field: str) -> Conflict:
+    return Conflict(
+        "name_taken",
+        f"{name!r} is taken (upper and lower case and the separators . _ - count as the same)",
+        field=field,
+        hint="Choose another name. Names of deleted namespaces are never given out again.",
+    )
+
+
+def _keep_an_owner(namespace: Namespace, leaving: User) -> None:
+    if not namespace.memberships.filter(role=Role.OWNER).exclude(user=leaving).exists():
+        raise InvalidInput(detail=f"{leaving.username} is the last owner of {namespace.name}", field="role")

@@ -1,0 +1,1 @@
+"""Adapters, their revisions, files and versions."""

@@ -1,0 +1,163 @@
+"""Adapter, Blob, Revision, File, Ref, Version."""
+
+from django.conf import settings
+from django.db import models
+from django.db.models import Q
+
+from catalog.adapters.queries import AdapterQuerySet, RevisionQuerySet
+from catalog.names import fold
+
+
+class Visibility(models.TextChoices):
+    """Who may see an adapter once it is published."""
+
+    PUBLIC = "public"
+    PRIVATE = "private"
+
+
+class Adapter(models.Model):
+    """A name under which revisions are published. A deleted adapter stays as a tombstone: its name is never given out again."""
+
+    namespace = models.ForeignKey("accounts.Namespace", on_delete=models.PROTECT, related_name="adapters")
+    name = models.CharField(max_length=96)
+    folded = models.CharField(max_length=96, editable=False)
+    visibility = models.CharField(max_length=16, choices=Visibility, default=Visibility.PUBLIC)
+    summary = models.CharField(max_length=300, blank=True)
+    default_version = models.ForeignKey("Version", null=True, blank=True, on_delete=models.SET_NULL, related_name="+")
+    created_at = models.DateTimeField(auto_now_add=True)
+    updated_at = models.DateTimeField(auto_now=True)
+    deleted_at = models.DateTimeField(null=True, blank=True)
+
+    objects = AdapterQuerySet.as_manager()
+
+    class Meta:
+        constraints = [models.UniqueConstraint(fields=["namespace", "folded"], name="one_adapter_per_folded_name")]
+
+    def save(self, *args: object, **kwargs: object) -> None:
+        """Keep the folded form in step with the name."""
+        self.folded = fold(self.name)
+        super().save(*args, **kwargs)  # type: ignore[arg-type]
+
+    @property
+    def full_name(self) -> str:
+        """``namespace/name``, as people type it."""
+        return f"{self.namespace.name}/{self.name}"
+
+    def __str__(self) -> str:
+        return self.full_name
+
+
+class Blob(models.Model):
+    """Bytes that the hub holds and has hashed itself."""
+
+    sha256 = models.CharField(max_length=64, primary_key=True)
+    git_id = models.CharField(max_length=40)
+    size_bytes = models.BigIntegerField()
+    created_at = models.DateTimeField(auto_now_add=True)
+
+
+class RevisionState(models.TextChoices):
+    """A revision's way through the hub."""
+
+    VALIDATING = "validating"
+    INVALID = "invalid"
+    PENDING = "pending"
+    REJECTED = "rejected"
+    PUBLISHED = "published"
+    YANKED = "yanked"
+    WITHDRAWN = "withdrawn"
+
+
+class Revision(models.Model):
+    """A commit: an immutable set of files with a parent, named by its git commit id."""
+
+    adapter = models.ForeignKey(Adapter, on_delete=models.CASCADE, related_name="revisions")
+    commit_id = models.CharField(max_length=40)
+    tree_id = models.CharField(max_length=40, db_index=True)
+    parent = models.ForeignKey("self", null=True, blank=True, on_delete=models.SET_NULL, related_name="children")
+    message = models.TextField(blank=True)
+    author = models.ForeignKey(settings.AUTH_USER_MODEL, null=True, on_delete=models.SET_NULL, related_name="+")
+    state = models.CharField(max_length=16, choices=RevisionState, default=RevisionState.VALIDATING)
+    created_at = models.DateTimeField()
+    published_at = models.DateTimeField(null=True, blank=True)
+    size_bytes = models.BigIntegerField(default=0)
+
+    # What the uploader and the card say.
+    claims = models.JSONField(default=dict)
+    task = models.CharField(max_length=80, blank=True)
+    languages = models.JSONField(default=list)
+    license = models.CharField(max_length=200, blank=True)
+    tags = models.JSONField(default=list)
+    summary = models.CharField(max_length=300, blank=True)
+    card = models.TextField(blank=True)
+
+    # What the file says.
+    facts = models.JSONField(default=dict)
+    report = models.JSONField(default=dict)
+    method = models.CharField(max_length=60, blank=True)
+    rank = models.PositiveIntegerField(null=True, blank=True)
+    base_model = models.ForeignKey("bases.BaseModel", null=True, blank=True, on_delete=models.PROTECT, related_name="revisions")
+    validation_job = models.ForeignKey("jobs.Job", null=True, blank=True, on_delete=models.SET_NULL, related_name="+")
+
+    objects = RevisionQuerySet.as_manager()
+
+    class Meta:
+        constraints = [models.UniqueConstraint(fields=["adapter", "commit_id"], name="one_revision_per_commit")]
+        indexes = [models.Index(fields=["state", "created_at"], name="revision_queue")]
+
+    def __str__(self) -> str:
+        return f"{self.adapter}@{self.commit_id[:12]}"
+
+
+class File(models.Model):
+    """One path of a revision."""
+
+    revision = models.ForeignKey(Revision, on_delete=models.CASCADE, related_name="files")
+    path = models.CharField(max_length=300)
+    blob = models.ForeignKey(Blob, on_delete=models.PROTECT, related_name="files")
+
+    class Meta:
+        constraints = [models.UniqueConstraint(fields=["revision", "path"], name="one_file_per_path")]
+        ordering = ["path"]
+
+
+class Ref(models.Model):
+    """A branch: a name that moves. ``main`` is the newest published revision."""
+
+    adapter = models.ForeignKey(Adapter, on_delete=models.CASCADE, related_name="refs")
+    name = models.CharField(max_length=100)
+    revision = models.ForeignKey(Revision, on_delete=models.CASCADE, related_name="refs")
+
+    class Meta:
+        constraints = [models.UniqueConstraint(fields=["adapter", "name"], name="one_ref_per_name")]
+
+
+class VersionState(models.TextChoices):
+    """A version tag's life. A reserved one may be freed; every other state lasts for ever."""
+
+    RESERVED = "reserved"
+    PUBLISHED = "published"
+    YANKED = "yanked"
+    WITHDRAWN = "withdrawn"
+
+
+class Version(models.Model):
+    """A tag such as ``1.2.0``. Once published it means the same files for ever, also after deletion."""
+
+    adapter = models.ForeignKey(Adapter, on_delete=models.CASCADE, related_name="versions")
+    name = models.CharField(max_length=64)
+    revision = models.OneToOneField(Revision, on_delete=models.CASCADE, related_name="version")
+    state = models.CharField(max_length=16, choices=VersionState, default=VersionState.RESERVED)
+    yank_reason = models.CharField(max_length=500, blank=True)
+    published_at = models.DateTimeField(null=True, blank=True)
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(fields=["adapter", "name"], name="a_version_is_never_reused"),
+            models.CheckConstraint(
+                condition=Q(state=VersionState.RESERVED) | Q(published_at__isnull=False), name="published_versions_have_a_date"
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.adapter}@{self.name}"

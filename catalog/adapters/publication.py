@@ -1,0 +1,160 @@
+"""What happens to a revision after its commit: verdict, publication, rejection, yank, withdrawal.
+
+    validating -> invalid                      validation refuses; the version is free again
+               -> pending -> rejected          a reviewer refuses; the version is free again
+                          -> published -> yanked <-> published
+                                       -> withdrawn
+"""
+
+from typing import Any
+
+from django.db import transaction
+from django.utils import timezone
+
+from catalog.accounts.models import User
+from catalog.accounts.queries import WRITE_ROLES
+from catalog.accounts.services import require_role
+from catalog.adapters.models import Adapter, Ref, Revision, RevisionState, Version, VersionState
+from catalog.bases.models import BaseModel
+from catalog.errors import Conflict, InvalidInput, NotFound
+from catalog.names import version_key
+from catalog.reviews.audit import record
+from catalog.search.services import index_adapter
+
+MAIN = "main"
+
+
+@transaction.atomic
+def record_verdict(revision: Revision, *, inspection: dict[str, Any], base: BaseModel | None) -> Revision:
+    """Store what validation found; an accepted revision waits for review, or is published where none is required.
+
+    ``inspection`` is ``kernels.formats.inspection.Inspection.as_dict()``. A revision that is no longer
+    ``validating`` is left as it is, so that a late worker changes nothing.
+    """
+    revision = Revision.objects.select_for_update().select_related("adapter__namespace").get(pk=revision.pk)
+    if revision.state != RevisionState.VALIDATING:
+        return revision
+    facts = inspection.get("facts") or {}
+    revision.facts = facts
+    revision.report = {key: inspection.get(key) or [] for key in ("findings", "disagreements")}
+    revision.report["verdict"] = inspection["verdict"]
+    revision.method, revision.rank = facts.get("method") or "", facts.get("rank")
+    revision.base_model = base
+    if inspection["verdict"] != "accepted":
+        revision.state = RevisionState.INVALID
+        revision.save()
+        _free_version(revision)
+        return revision
+    revision.state = RevisionState.PENDING
+    revision.save()
+    if not revision.adapter.namespace.is_review_required:
+        publish_revision(revision, actor=revision.author, reason="the namespace publishes without review")
+    return revision
+
+
+@transaction.atomic
+def publish_revision(revision: Revision, *, actor: User | None, reason: str = "") -> Revision:
+    """Publish a pending revision: its version is burned, ``main`` moves, the catalog shows it.
+
+    Raises:
+        Conflict: ``not_reviewable`` unless it is pending.
+    """
+    revision = _pending(revision)
+    now = timezone.now()
+    revision.state, revision.published_at = RevisionState.PUBLISHED, now
+    revision.save(update_fields=["state", "published_at"])
+    Version.objects.filter(revision=revision).update(state=VersionState.PUBLISHED, published_at=now)
+    set_ref(revision.adapter, MAIN, revision)
+    _refresh(revision.adapter)
+    record(actor, "publish", revision, before="pending", after="published", note=reason)
+    return revision
+
+
+@transaction.atomic
+def reject_revision(revision: Revision, *, actor: User, reason: str) -> Revision:
+    """Refuse a pending revision and free its version. Raises Conflict ``not_reviewable`` unless it is pending."""
+    revision = _pending(revision)
+    revision.state = RevisionState.REJECTED
+    revision.save(update_fields=["state"])
+    _free_version(revision)
+    record(actor, "reject", revision, before="pending", after="rejected", note=reason)
+    return revision
+
+
+@transaction.atomic
+def yank_version(actor: User, adapter: Adapter, name: str, *, reason: str) -> Version:
+    """Stop offering a published version by default; whoever names it exactly still gets it, with the reason.
+
+    Raises:
+        NotPermitted, NotFound; InvalidInput without a reason; Conflict ``not_published``.
+    """
+    if not reason.strip():
+        raise InvalidInput(detail="yanking needs a reason", field="reason", hint="Say what is wrong with it.")
+    return _change(actor, adapter, name, VersionState.PUBLISHED, VersionState.YANKED, "yank", reason)
+
+
+@transaction.atomic
+def unyank_version(actor: User, adapter: Adapter, name: str) -> Version:
+    """Offer a yanked version again. Raises as :func:`yank_version`."""
+    return _change(actor, adapter, name, VersionState.YANKED, VersionState.PUBLISHED, "unyank", "")
+
+
+@transaction.atomic
+def delete_adapter(actor: User, adapter: Adapter) -> None:
+    """Withdraw every version and keep the tombstone: neither the name nor a version is ever given out again."""
+    require_role(actor, adapter.namespace, ("owner",), "delete an adapter")
+    adapter.versions.filter(state__in=(VersionState.PUBLISHED, VersionState.YANKED)).update(state=VersionState.WITHDRAWN)
+    adapter.revisions.update(state=RevisionState.WITHDRAWN)
+    adapter.deleted_at, adapter.default_version = timezone.now(), None
+    adapter.save()
+    index_adapter(adapter)
+    record(actor, "delete", adapter, before="live", after="deleted")
+
+
+def set_ref(adapter: Adapter, name: str, revision: Revision) -> Ref:
+    """Move the branch ``name`` to ``revision``."""
+    ref, _ = Ref.objects.update_or_create(adapter=adapter, name=name, defaults={"revision": revision})
+    return ref
+
+
+def _change(
+    actor: User, adapter: Adapter, name: str, before: VersionState, after: VersionState, action: str, reason: str
+) -> Version:
+    require_role(actor, adapter.namespace, WRITE_ROLES, f"{action} a version")
+    version = adapter.versions.select_for_update().select_related("revision").filter(name=name).first()
+    if version is None:
+        raise NotFound(detail=f"{adapter.full_name} has no version {name}")
+    if version.state == after:
+        return version
+    if version.state != before:
+        raise Conflict("not_published", f"{adapter.full_name}@{name} is {version.state}, not {before}")
+    version.state, version.yank_reason = after, reason
+    version.save(update_fields=["state", "yank_reason"])
+    Revision.objects.filter(pk=version.revision_id).update(state=RevisionState(after.value))
+    _refresh(adapter)
+    record(actor, action, version.revision, before=before, after=after, note=reason)
+    return version
+
+
+def _pending(revision: Revision) -> Revision:
+    row = Revision.objects.select_for_update().select_related("adapter__namespace").get(pk=revision.pk)
+    if row.state != RevisionState.PENDING:
+        raise Conflict(
+            "not_reviewable", f"{row} is {row.state}, not pending", hint="Only revisions that wait for review can be decided."
+        )
+    return row
+
+
+def _free_version(revision: Revision) -> None:
+    Version.objects.filter(revision=revision, state=VersionState.RESERVED).delete()
+
+
+def _refresh(adapter: Adapter) -> None:
+    """The default version is the highest published one; pre-releases count only when there is nothing else."""
+    published = list(adapter.versions.filter(state=VersionState.PUBLISHED))
+    best = max(published, key=lambda version: ("-" not in version.name, version_key(version.name)), default=None)
+    adapter.default_version = best
+    if best is not None and best.revision.summary:
+        adapter.summary = best.revision.summary
+    adapter.save(update_fields=["default_version", "summary", "updated_at"])
+    index_adapter(adapter)

@@ -1,0 +1,1 @@
+"""Base models: identity and shapes, never weights."""

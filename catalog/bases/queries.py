@@ -1,0 +1,57 @@
+"""Find a base model by id, alias or unique last segment."""
+
+from django.db.models import Count, Q, QuerySet
+
+from catalog.bases.models import BaseModel
+from catalog.errors import NotFound, Unprocessable
+
+
+def find_base(reference: str) -> BaseModel | None:
+    """The base model that ``reference`` (``id`` or ``id@revision``) means, or None.
+
+    An exact id wins over an alias, an alias over the last segment of one single registered id, so that
+    ``gpt2`` finds ``openai-community/gpt2``. Without a revision, ``main`` wins over the newest.
+    """
+    name, _, revision = reference.partition("@")
+    folded = name.strip().casefold()
+    if not folded:
+        return None
+    for condition in (Q(folded=folded), Q(aliases__folded=folded), Q(folded__endswith=f"/{folded}")):
+        found = BaseModel.objects.filter(condition).distinct()
+        if revision:
+            found = found.filter(revision=revision)
+        rows = sorted(found, key=lambda base: (base.revision != "main", -base.pk))
+        if rows and len({base.folded for base in rows}) == 1:
+            return rows[0]
+    return None
+
+
+def get_base(reference: str) -> BaseModel:
+    """Like :func:`find_base`. Raises NotFound ``not_found``."""
+    base = find_base(reference)
+    if base is None:
+        raise NotFound(detail=f"no base model {reference!r} is registered", hint="hubclient base-model list shows all.")
+    return base
+
+
+def require_base(reference: str, *, field: str = "base") -> BaseModel:
+    """Like :func:`find_base`, for a base model that somebody named on purpose. Raises Unprocessable ``unknown_base_model``."""
+    base = find_base(reference)
+    if base is None:
+        raise Unprocessable(
+            "unknown_base_model",
+            f"no base model {reference!r} is registered here",
+            field=field,
+            hint="Register it with `hubclient base-model add`, or name one that `hubclient base-model list` shows.",
+        )
+    return base
+
+
+def bases_with_counts(query: str = "") -> QuerySet[BaseModel]:
+    """Registered base models, each with ``adapters`` = published public adapters made for it."""
+    found = BaseModel.objects.defer("config").annotate(
+        adapters=Count("entries", filter=Q(entries__is_public=True), distinct=True)
+    )
+    for word in query.casefold().split():
+        found = found.filter(Q(folded__contains=word) | Q(aliases__folded__contains=word)).distinct()
+    return found

@@ -1,0 +1,81 @@
+"""Keyset pages: a cursor is the sort key of the last row, signed so that nobody can forge one."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, Generic, TypeVar
+
+from django.core import signing
+from django.db.models import Model, Q, QuerySet
+
+from catalog.errors import InvalidInput
+
+MAX_LIMIT = 100
+DEFAULT_LIMIT = 20
+EXACT_COUNT_LIMIT = 10_000
+_SALT = "hub.cursor"
+M = TypeVar("M", bound=Model)
+
+
+@dataclass(frozen=True)
+class Page(Generic[M]):
+    """Rows, and the cursor of the next page (None at the end)."""
+
+    rows: list[M]
+    next_cursor: str | None
+    count: int
+    is_count_exact: bool
+
+
+def page_of(
+    queryset: QuerySet[M], order: Sequence[str], *, cursor: str | None = None, limit: int = DEFAULT_LIMIT
+) -> Page[M]:
+    """One page of ``queryset`` in ``order`` (field names, ``-`` for descending; the last one must be unique).
+
+    Raises:
+        InvalidInput: ``invalid_cursor`` for a cursor of another list or a forged one; ``invalid_input`` for a bad limit.
+    """
+    if not 1 <= limit <= MAX_LIMIT:
+        raise InvalidInput(detail=f"limit is {limit}; it must be 1 to {MAX_LIMIT}", field="limit")
+    count = queryset.order_by()[: EXACT_COUNT_LIMIT + 1].count()
+    rows = queryset.order_by(*order)
+    if cursor:
+        rows = rows.filter(_after(order, _read_cursor(cursor, order)))
+    found = list(rows[: limit + 1])
+    next_cursor = _write_cursor(found[limit - 1], order) if len(found) > limit else None
+    return Page(found[:limit], next_cursor, min(count, EXACT_COUNT_LIMIT), count <= EXACT_COUNT_LIMIT)
+
+
+def _after(order: Sequence[str], values: Sequence[Any]) -> Q:
+    """Rows strictly after ``values``: (a > x) or (a = x and b > y) or ..."""
+    condition, equal = Q(), Q()
+    for term, value in zip(order, values, strict=True):
+        name, comparison = (term[1:], "lt") if term.startswith("-") else (term, "gt")
+        condition |= equal & Q(**{f"{name}__{comparison}": value})
+        equal &= Q(**{name: value})
+    return condition
+
+
+def _write_cursor(row: Model, order: Sequence[str]) -> str:
+    values = [_plain(_follow(row, term.lstrip("-"))) for term in order]
+    return signing.dumps([list(order), values], salt=_SALT)
+
+
+def _read_cursor(cursor: str, order: Sequence[str]) -> list[Any]:
+    try:
+        signed_order, values = signing.loads(cursor, salt=_SALT)
+    except (signing.BadSignature, ValueError, TypeError) as error:
+        raise InvalidInput("invalid_cursor", "this cursor was not made by this hub", field="cursor") from error
+    if signed_order != list(order):
+        raise InvalidInput("invalid_cursor", "this cursor belongs to another sorting", field="cursor")
+    return list(values)
+
+
+def _follow(row: Model, path: str) -> Any:
+    value: Any = row
+    for name in path.split("__"):
+        value = getattr(value, name)
+    return value
+
+
+def _plain(value: Any) -> Any:
+    return value if isinstance(value, (int, float, str, type(None))) else str(value)

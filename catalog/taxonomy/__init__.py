@@ -1,0 +1,1 @@
+"""Words that many adapters share: licences, languages, tasks."""

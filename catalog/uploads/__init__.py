@@ -1,0 +1,1 @@
+"""Uploads: from parts to a committed revision."""

@@ -1,0 +1,83 @@
+"""What every blob store can do, and the values it hands back."""
+
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Protocol
+
+
+class StorageError(Exception):
+    """The store could not do what was asked; ``code`` is stable."""
+
+    def __init__(self, code: str, detail: str) -> None:
+        super().__init__(detail)
+        self.code = code
+        self.detail = detail
+
+
+@dataclass(frozen=True)
+class PartReceipt:
+    """One received part of a staged file."""
+
+    number: int
+    size_bytes: int
+
+
+@dataclass(frozen=True)
+class BlobReceipt:
+    """A file whose every byte the hub has hashed itself."""
+
+    sha256: str
+    git_id: str
+    size_bytes: int
+
+
+class BlobStore(Protocol):
+    """Staged parts become blobs; blobs are immutable and named by their SHA-256.
+
+    ``staging`` is a key made by :func:`storage.keys.staging_key`; it never holds user input.
+    """
+
+    def write_part(self, staging: str, number: int, chunks: Iterable[bytes], *, size_bytes: int) -> tuple[PartReceipt, str]:
+        """Store part ``number`` of exactly ``size_bytes``, replacing an earlier one.
+
+        Returns the receipt and the part's SHA-256.
+
+        Raises:
+            StorageError: ``size_mismatch`` if fewer or more bytes arrive; nothing is kept then.
+        """
+
+    def parts(self, staging: str) -> list[PartReceipt]:
+        """The parts received so far, by number."""
+
+    def promote(self, staging: str, numbers: Sequence[int], *, sha256: str) -> BlobReceipt:
+        """Join the parts into the blob ``sha256``, hashing every byte on the way (SHA-256 and git blob id).
+
+        Safe to repeat. The parts stay until :meth:`discard`.
+
+        Raises:
+            StorageError: ``digest_mismatch`` if the bytes hash to anything else (nothing is kept then);
+                ``part_missing`` if a part has not arrived.
+        """
+
+    def discard(self, staging: str) -> None:
+        """Forget the parts of one staged file (or of a whole upload, by its prefix)."""
+
+    def has(self, sha256: str) -> bool:
+        """Whether a blob of this digest is here."""
+
+    def size_bytes(self, sha256: str) -> int:
+        """Size of a blob. Raises StorageError ``blob_missing``."""
+
+    def read(self, sha256: str, *, start: int = 0, length: int | None = None) -> Iterator[bytes]:
+        """The bytes of a blob from ``start``, in chunks. Raises StorageError ``blob_missing``."""
+
+    def local_path(self, sha256: str) -> AbstractContextManager[Path]:
+        """A readable local file with the blob's bytes, valid inside the ``with`` block."""
+
+    def delete(self, sha256: str) -> None:
+        """Remove a blob; removing an absent one is no error."""
+
+    def digests(self) -> Iterator[str]:
+        """Every blob's digest, for checks of the database against the store."""

@@ -1,0 +1,140 @@
+"""Blobs as files of one folder: the embedded default."""
+
+import hashlib
+import os
+import shutil
+import uuid
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+
+from storage.hashing import CHUNK_BYTES, BlobHasher
+from storage.interface import BlobReceipt, PartReceipt, StorageError
+from storage.keys import blob_key, checked_staging
+
+
+class LocalBlobStore:
+    """Blobs under ``root/blobs``, parts of unfinished uploads under ``root/staging``.
+
+    A file appears under its final name by one rename, after its bytes are on disk.
+    """
+
+    def __init__(self, root: str | Path) -> None:
+        self.root = Path(root)
+
+    def write_part(
+        self, staging: str, number: int, chunks: Iterable[bytes], *, size_bytes: int
+    ) -> tuple[PartReceipt, str]:
+        folder = self._staged(staging)
+        folder.mkdir(parents=True, exist_ok=True)
+        temporary = folder / f".{number}.{uuid.uuid4().hex}"
+        digest, seen = hashlib.sha256(), 0
+        try:
+            with temporary.open("wb") as sink:
+                for chunk in chunks:
+                    seen += len(chunk)
+                    if seen > size_bytes:
+                        break
+                    digest.update(chunk)
+                    sink.write(chunk)
+                if seen != size_bytes:
+                    more = "more than " if seen > size_bytes else ""
+                    received = size_bytes if seen > size_bytes else seen
+                    raise StorageError(
+                        "size_mismatch", f"part {number} has {size_bytes} bytes; {more}{received} arrived"
+                    )
+                _flush(sink.fileno())
+            temporary.replace(folder / f"{number:06d}")
+        finally:
+            temporary.unlink(missing_ok=True)
+        return PartReceipt(number=number, size_bytes=seen), digest.hexdigest()
+
+    def parts(self, staging: str) -> list[PartReceipt]:
+        folder = self._staged(staging)
+        if not folder.is_dir():
+            return []
+        names = sorted(entry for entry in folder.iterdir() if entry.name.isdigit())
+        return [PartReceipt(number=int(entry.name), size_bytes=entry.stat().st_size) for entry in names]
+
+    def promote(self, staging: str, numbers: Sequence[int], *, sha256: str) -> BlobReceipt:
+        target = self.root / blob_key(sha256)
+        paths = self._part_paths(staging, numbers)
+        target.parent.mkdir(parents=True, exist_ok=True)
+        temporary = target.parent / f".{uuid.uuid4().hex}"
+        hasher = BlobHasher(sum(path.stat().st_size for path in paths))
+        try:
+            with temporary.open("wb") as sink:
+                for chunk in _read_all(paths):
+                    hasher.update(chunk)
+                    sink.write(chunk)
+                _flush(sink.fileno())
+            receipt = hasher.receipt()
+            if receipt.sha256 != sha256:
+                raise StorageError("digest_mismatch", f"the bytes hash to {receipt.sha256}, not to {sha256}")
+            temporary.chmod(0o444)
+            temporary.replace(target)
+        finally:
+            temporary.unlink(missing_ok=True)
+        return receipt
+
+    def discard(self, staging: str) -> None:
+        shutil.rmtree(self._staged(staging), ignore_errors=True)
+
+    def has(self, sha256: str) -> bool:
+        return (self.root / blob_key(sha256)).is_file()
+
+    def size_bytes(self, sha256: str) -> int:
+        return self._blob(sha256).stat().st_size
+
+    def read(self, sha256: str, *, start: int = 0, length: int | None = None) -> Iterator[bytes]:
+        return _read_range(self._blob(sha256), start, length)
+
+    @contextmanager
+    def local_path(self, sha256: str) -> Iterator[Path]:
+        yield self._blob(sha256)
+
+    def delete(self, sha256: str) -> None:
+        (self.root / blob_key(sha256)).unlink(missing_ok=True)
+
+    def digests(self) -> Iterator[str]:
+        for path in sorted((self.root / "blobs").glob("??/??/*")):
+            if not path.name.startswith("."):
+                yield path.name
+
+    def _blob(self, sha256: str) -> Path:
+        path = self.root / blob_key(sha256)
+        if not path.is_file():
+            raise StorageError("blob_missing", f"the store holds no blob {sha256}")
+        return path
+
+    def _staged(self, staging: str) -> Path:
+        return self.root / "staging" / checked_staging(staging)
+
+    def _part_paths(self, staging: str, numbers: Sequence[int]) -> list[Path]:
+        paths = [self._staged(staging) / f"{number:06d}" for number in numbers]
+        for number, path in zip(numbers, paths, strict=True):
+            if not path.is_file():
+                raise StorageError("part_missing", f"part {number} has not arrived")
+        return paths
+
+
+def _read_all(paths: Iterable[Path]) -> Iterator[bytes]:
+    for path in paths:
+        yield from _read_range(path, 0, None)
+
+
+def _read_range(path: Path, start: int, length: int | None) -> Iterator[bytes]:
+    with path.open("rb") as source:
+        source.seek(start)
+        left = length
+        while left is None or left > 0:
+            chunk = source.read(CHUNK_BYTES if left is None else min(CHUNK_BYTES, left))
+            if not chunk:
+                return
+            if left is not None:
+                left -= len(chunk)
+            yield chunk
+
+
+def _flush(descriptor: int) -> None:
+    os.fsync(descriptor)

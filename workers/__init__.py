@@ -1,0 +1,1 @@
+"""Background work: supervised child processes, one short Celery task, and the sweep."""

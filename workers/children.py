@@ -1,0 +1,149 @@
+"""Run a function in a fresh child of a warm forkserver, under memory and time limits.
+
+The forkserver has the heavy libraries loaded, so that a child starts in milliseconds; each child does one job and
+ends, so that nothing that a file does to it can reach the next. The caller's thread only supervises.
+"""
+
+import importlib
+import multiprocessing
+import os
+import resource
+import signal
+import threading
+import time
+from collections.abc import Callable
+from multiprocessing import forkserver
+from multiprocessing.connection import Connection
+from multiprocessing.process import BaseProcess
+from pathlib import Path
+from typing import Any
+
+Tick = Callable[[float | None, str], bool]
+_TICK_SECONDS = 0.25
+_context = multiprocessing.get_context("forkserver")
+_warming = threading.Lock()
+
+
+class ChildFailed(Exception):
+    """The child ended without a result. ``is_final`` says that another try would end the same way."""
+
+    def __init__(self, code: str, detail: str, *, is_final: bool) -> None:
+        super().__init__(detail)
+        self.code, self.detail, self.is_final = code, detail, is_final
+
+
+class ChildStopped(Exception):
+    """The supervisor was told to stop, and killed the child."""
+
+
+def warm_up() -> None:
+    """Start the forkserver with the heavy libraries, if it does not run yet. Returns before they are loaded."""
+    root = str(Path(__file__).resolve().parent.parent)
+    with _warming:
+        before = os.environ.get("PYTHONPATH")
+        # The forkserver ignores sys.path of its parent (before Python 3.12), but not its environment.
+        os.environ["PYTHONPATH"] = root if not before else f"{root}{os.pathsep}{before}"
+        try:
+            _context.set_forkserver_preload(["workers.preload"])
+            forkserver.ensure_running()
+        finally:
+            os.environ.pop("PYTHONPATH")
+            if before is not None:
+                os.environ["PYTHONPATH"] = before
+
+
+def run_in_child(
+    function: str, argument: dict[str, Any], *, memory_bytes: int, seconds: int, on_tick: Tick | None = None
+) -> dict[str, Any]:
+    """Call ``function`` (``module:name``) with ``argument`` in a child, and return its result.
+
+    ``on_tick(progress, note)`` is called with every report of the child and a few times a second besides (then with
+    None); when it returns False the child is killed.
+
+    Raises:
+        ChildFailed: ``resource_limit`` (final), ``child_died`` (may be tried again), or what the function raised (final).
+        ChildStopped: ``on_tick`` said so.
+    """
+    warm_up()
+    ours, theirs = _context.Pipe()
+    child = _context.Process(target=_child_main, args=(theirs, function, argument, memory_bytes, seconds), daemon=True)
+    child.start()
+    theirs.close()
+    try:
+        return _supervise(child, ours, seconds=seconds, on_tick=on_tick)
+    finally:
+        if child.is_alive():
+            child.kill()
+        child.join()
+        child.close()
+        ours.close()
+
+
+def _supervise(child: BaseProcess, pipe: Connection, *, seconds: int, on_tick: Tick | None) -> dict[str, Any]:
+    deadline = time.monotonic() + seconds
+    while True:
+        kind, value = _next_message(pipe)
+        if kind == "result":
+            return dict(value)
+        if kind == "error":
+            raise ChildFailed(value["code"], value["detail"], is_final=value["is_final"])
+        if kind == "end":
+            child.join()
+            raise _death(child.exitcode)
+        if time.monotonic() > deadline:
+            raise ChildFailed("resource_limit", f"it took longer than {seconds} s", is_final=True)
+        progress, note = value if kind == "progress" else (None, "")
+        if on_tick is not None and not on_tick(progress, note):
+            raise ChildStopped
+
+
+def _next_message(pipe: Connection) -> tuple[str, Any]:
+    try:
+        if not pipe.poll(_TICK_SECONDS):
+            return ("tick", None)
+        message: tuple[str, Any] = pipe.recv()
+    except (EOFError, OSError):
+        return ("end", None)
+    return message
+
+
+def _death(exitcode: int | None) -> ChildFailed:
+    if exitcode == -signal.SIGXCPU:
+        return ChildFailed("resource_limit", "it used up its processor time", is_final=True)
+    name = signal.Signals(-exitcode).name if exitcode is not None and exitcode < 0 else f"exit status {exitcode}"
+    return ChildFailed("child_died", f"the child process ended without a result ({name})", is_final=False)
+
+
+def _child_main(pipe: Connection, function: str, argument: dict[str, Any], memory_bytes: int, seconds: int) -> None:
+    _limit(memory_bytes, seconds)
+    try:
+        module, _, name = function.partition(":")
+        work = getattr(importlib.import_module(module), name)
+        result = work(argument, lambda share, note="": pipe.send(("progress", (share, note))))
+        pipe.send(("result", result))
+    except MemoryError:
+        pipe.send(("error", _error("resource_limit", f"it needed more than {memory_bytes >> 20} MiB of memory")))
+    except Exception as error:
+        code = getattr(error, "code", None) or "internal_error"
+        detail = getattr(error, "detail", None) or f"{type(error).__name__}: {error}"
+        pipe.send(("error", _error(str(code), str(detail)[:2000])))
+    finally:
+        pipe.close()
+
+
+def _error(code: str, detail: str) -> dict[str, Any]:
+    return {"code": code, "detail": detail, "is_final": True}
+
+
+def _limit(memory_bytes: int, seconds: int) -> None:
+    """Address space beyond what the warm libraries already map; processor time; no core, few files."""
+    mapped = int(Path("/proc/self/statm").read_text().split()[0]) * resource.getpagesize()
+    for limit, value in (
+        (resource.RLIMIT_AS, mapped + memory_bytes),
+        (resource.RLIMIT_CPU, seconds),
+        (resource.RLIMIT_CORE, 0),
+        (resource.RLIMIT_NOFILE, 512),
+        (resource.RLIMIT_FSIZE, 1 << 20),
+    ):
+        _, hard = resource.getrlimit(limit)
+        resource.setrlimit(limit, (value if hard == resource.RLIM_INFINITY else min(value, hard), hard))

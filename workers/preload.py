@@ -1,0 +1,19 @@
+"""What the forkserver loads before the first job, so that children start warm. Imported there and nowhere else."""
+
+import os
+
+# One thread in each child: several children run side by side, and a pool of threads does not survive a fork.
+for _variable in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"):
+    os.environ.setdefault(_variable, "1")
+os.environ["HF_HUB_OFFLINE"] = "1"
+os.environ["TRANSFORMERS_OFFLINE"] = "1"
+
+import peft  # noqa: E402, F401
+import torch  # noqa: E402
+import transformers  # noqa: E402, F401
+
+import kernels.formats.inspection  # noqa: E402
+import kernels.meta_shapes  # noqa: E402, F401
+import workers.computing  # noqa: E402, F401
+
+torch.set_num_threads(1)

@@ -1,0 +1,109 @@
+"""Carry one job from its claim to its end; the computing itself happens in a child process."""
+
+import logging
+import time
+from contextlib import AbstractContextManager
+from typing import Any, Protocol
+
+from django.conf import settings
+from django.db import close_old_connections
+
+from catalog.errors import DomainError
+from catalog.jobs.models import Job
+from catalog.jobs.services import Claim, LeaseLost, claim, complete, fail, renew, stop_cancelled
+from workers.children import ChildFailed, ChildStopped, run_in_child
+
+log = logging.getLogger(__name__)
+
+
+class Handler(Protocol):
+    """What a kind of job needs: inputs from the database, a function for the child, effects on the database."""
+
+    function: str
+    """``module:name`` of the function that the child calls with the prepared argument."""
+
+    def prepare(self, job: Job) -> AbstractContextManager[dict[str, Any]]:
+        """The child's argument: plain values and local paths, valid inside the ``with`` block."""
+
+    def apply(self, job: Job, outcome: dict[str, Any]) -> dict[str, Any]:
+        """Write the outcome; runs in the transaction that ends the job. Returns the job's result."""
+
+    def abandon(self, job: Job, error: dict[str, Any]) -> None:
+        """Settle what hung on the job when it ends badly; runs in the transaction that ends it."""
+
+
+def supervise(job_id: str) -> None:
+    """Claim and run one job; does nothing when it is held, ended or unknown."""
+    close_old_connections()
+    claimed = claim(job_id)
+    if claimed is None:
+        return
+    from workers.kinds import handler_of
+
+    job = claimed.job
+    log.info("job %s %s: attempt %d", job.pk, job, job.attempts)
+    try:
+        handler = handler_of(job.kind)
+        _run(claimed, handler)
+    except LeaseLost:
+        log.warning("job %s: the lease went to another worker; nothing was written", job.pk)
+    finally:
+        close_old_connections()
+
+
+def _run(claimed: Claim, handler: Handler) -> None:
+    job = claimed.job
+    try:
+        if job.is_cancel_requested:
+            raise ChildStopped
+        with handler.prepare(job) as argument:
+            outcome = run_in_child(
+                handler.function,
+                argument,
+                memory_bytes=settings.HUB_CHILD_MEMORY_BYTES,
+                seconds=settings.HUB_CHILD_SECONDS,
+                on_tick=_Renewal(claimed),
+            )
+        complete_with(claimed, handler, outcome)
+    except LeaseLost:
+        raise
+    except ChildStopped:
+        error = {"code": "cancelled", "detail": "cancelled on request"}
+        stop_cancelled(claimed, effects=lambda: handler.abandon(job, error))
+    except ChildFailed as failure:
+        _fail(claimed, handler, failure.code, failure.detail, is_final=failure.is_final)
+    except DomainError as refusal:
+        _fail(claimed, handler, refusal.code, refusal.detail, is_final=True)
+    except Exception as error:
+        log.exception("job %s failed", job.pk)
+        _fail(claimed, handler, "internal_error", f"{type(error).__name__}: {error}", is_final=False)
+
+
+def complete_with(claimed: Claim, handler: Handler, outcome: dict[str, Any]) -> None:
+    """Write the outcome and end the job in one transaction."""
+    result: dict[str, Any] = {}
+    complete(claimed, result=result, effects=lambda: result.update(handler.apply(claimed.job, outcome)))
+    Job.objects.filter(pk=claimed.job.pk, fencing_token=claimed.token).update(result=result)
+
+
+def _fail(claimed: Claim, handler: Handler, code: str, detail: str, *, is_final: bool) -> None:
+    error = {"code": code, "detail": detail}
+    fail(
+        claimed, code=code, detail=detail, is_final=is_final, effects=lambda: handler.abandon(claimed.job, error)
+    )
+
+
+class _Renewal:
+    """Called a few times a second while the child works: renews the lease in time, and says whether to go on."""
+
+    def __init__(self, claimed: Claim) -> None:
+        self._claimed = claimed
+        self._every_seconds = settings.HUB_JOB_LEASE_SECONDS / 3
+        self._renewed_at = time.monotonic()
+
+    def __call__(self, progress: float | None, note: str) -> bool:
+        now = time.monotonic()
+        if progress is None and now - self._renewed_at < self._every_seconds:
+            return True
+        self._renewed_at = now
+        return renew(self._claimed, progress=progress, note=note)

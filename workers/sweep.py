@@ -1,0 +1,37 @@
+"""The sweep: re-sends jobs that nobody runs, and clears what was left behind."""
+
+import logging
+import threading
+
+from django.conf import settings
+from django.db import close_old_connections
+
+from catalog.jobs import services as jobs
+from catalog.search.services import refresh_download_totals
+from catalog.uploads.services import expire_uploads
+from workers.kinds import abandon_exhausted
+
+log = logging.getLogger(__name__)
+
+
+def sweep_once() -> int:
+    """One round. Returns how many jobs were sent again."""
+    close_old_connections()
+    try:
+        sent = jobs.sweep(abandon_exhausted)
+        expire_uploads()
+        refresh_download_totals()
+        return sent
+    finally:
+        close_old_connections()
+
+
+def sweep_until(stopped: threading.Event) -> None:
+    """A round now and every ``HUB_JOB_SWEEP_SECONDS``, until ``stopped`` is set. One bad round does not end it."""
+    while True:
+        try:
+            sweep_once()
+        except Exception:
+            log.exception("a sweep failed; the next one follows")
+        if stopped.wait(settings.HUB_JOB_SWEEP_SECONDS):
+            return
