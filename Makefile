@@ -31,6 +31,7 @@ help: ## Explain every target
 
 .PHONY: venv
 venv: $(RUN_STAMP) ## Create .venv with the pinned requirements (a second run is instant)
+	@echo "Ready: .venv/bin/python"
 
 .PHONY: demo
 demo: $(RUN_STAMP) ## Train, push, review, pull and stitch real adapters, then serve them (ONCE=1 exits, PORT=8000)
