@@ -90,7 +90,7 @@ $(RUN_STAMP): $(RUN_FILES)
 	@$(PIP) install -r requirements/base.txt -r requirements/ml.txt
 	@$(PIP) install --no-deps -r requirements/nodeps.txt
 	@for package in $(patsubst %/pyproject.toml,%,$(filter %/pyproject.toml,$(RUN_FILES))); do \
-	    $(PIP) install --no-deps --no-build-isolation --editable "./$$package"; done
+	    echo "Installing $$package from this checkout"; $(PIP) install --quiet --no-deps --no-build-isolation --editable "./$$package"; done
 	@rm -f .venv/.run-*; touch $@
 
 $(DEV_STAMP): $(RUN_STAMP) requirements/dev.txt
