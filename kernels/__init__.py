@@ -1,0 +1,24 @@
+"""Numerics and file formats of adapters: a library of its own, without Django.
+
+This file imports nothing: transformers looks for a package of this name and imports it when it finds one, so
+every public name is loaded on first use (PEP 562).
+"""
+
+_PUBLIC = {
+    "BaseShapes": "formats.base_shapes",
+    "Finding": "formats.errors",
+    "FormatError": "formats.errors",
+    "Inspection": "formats.inspection",
+    "inspect_folder": "formats.inspection",
+    "fits": "formats.compatibility",
+}
+__all__ = ["BaseShapes", "Finding", "FormatError", "Inspection", "fits", "inspect_folder"]  # noqa: F822
+
+
+def __getattr__(name: str) -> object:
+    """Load a public name on first use; AttributeError for any other."""
+    if name not in _PUBLIC:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    from importlib import import_module
+
+    return getattr(import_module(f".{_PUBLIC[name]}", __name__), name)

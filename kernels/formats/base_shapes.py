@@ -1,0 +1,266 @@
+"""The shape table of a base model: what an adapter's tensors are checked against, without any weights."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from math import prod
+from pathlib import Path
+from typing import Any
+
+from .errors import FormatError
+from .safetensors_header import read_header
+
+FORMAT_VERSION = 1
+KINDS = ("linear", "conv1d", "conv2d", "embedding", "norm", "parameter", "unknown")
+# Architectures whose projections are transformers' Conv1D, which keeps its weight as (in, out).
+CONV1D_MODEL_TYPES = frozenset({"gpt2", "openai-gpt", "imagegpt", "decision_transformer", "gpt-sw3"})
+# Names that wrap the body of a model in some classes and checkpoints and are absent in others.
+_WRAPPERS = ("model", "transformer", "language_model", "text_model", "base_model", "backbone", "module")
+_PREFIX_BY_MODEL_TYPE = {
+    "gpt2": "transformer", "gptj": "transformer", "gpt_neo": "transformer", "bloom": "transformer",
+    "falcon": "transformer", "gpt_neox": "gpt_neox", "t5": "transformer", "xlm-roberta": "roberta",
+    "llama": "model", "mistral": "model", "mixtral": "model", "qwen2": "model", "qwen3": "model", "gemma": "model",
+    "gemma2": "model", "gemma3_text": "model", "phi": "model", "phi3": "model", "opt": "model", "bart": "model",
+    "deberta-v2": "deberta", "sam": "sam",
+}  # fmt: skip
+_EMBEDDING_NAMES = re.compile(
+    r"(^|\.)(wte|wpe|shared|embed\w*|\w*_embeddings?|\w+_embed|tok_embeddings|relative_attention_bias)$"
+)
+_OUTPUT_HEADS = ("lm_head", "embed_out", "output_projection")
+
+
+@dataclass(frozen=True)
+class ModuleShape:
+    """One module that holds a weight; `shape` is the weight's as stored.
+
+    linear (out, in); conv1d (in, out), transformers' own Conv1D; conv2d (out, in / groups, *kernel) for any
+    convolution; embedding (rows, width); norm (width,).
+    """
+
+    kind: str
+    shape: tuple[int, ...]
+    has_bias: bool = False
+
+    @property
+    def d_in(self) -> int:
+        """Input width as a low-rank update sees it (rows of the table for an embedding)."""
+        if len(self.shape) < 2:
+            return self.shape[0] if self.shape else 1
+        return self.shape[0] if self.kind in ("conv1d", "embedding") else self.shape[1]
+
+    @property
+    def d_out(self) -> int:
+        """Output width as a low-rank update sees it."""
+        if len(self.shape) < 2:
+            return self.shape[0] if self.shape else 1
+        return self.shape[1] if self.kind in ("conv1d", "embedding") else self.shape[0]
+
+
+@dataclass(frozen=True)
+class BaseShapes:
+    """Identity and module shapes of a base model at one revision."""
+
+    id: str
+    revision: str = "main"
+    model_type: str | None = None
+    architectures: tuple[str, ...] = ()
+    prefix: str | None = None
+    hidden_size: int | None = None
+    num_layers: int | None = None
+    modules: dict[str, ModuleShape] = field(default_factory=dict)
+
+    # -- reading and writing -------------------------------------------------------------------------------
+
+    @classmethod
+    def from_dict(cls, table: Mapping[str, Any]) -> BaseShapes:
+        """The reverse of `as_dict`; FormatError `shapes_malformed` for anything else."""
+        try:
+            if table["format_version"] != FORMAT_VERSION:
+                raise FormatError(
+                    "shapes_malformed", f"Shape table version {table['format_version']!r} is not known.",
+                    expected=FORMAT_VERSION, received=table["format_version"],
+                )  # fmt: skip
+            modules = {
+                path: ModuleShape(row["kind"], _check_shape(path, row["shape"]), bool(row["has_bias"]))
+                for path, row in table["modules"].items()
+            }
+            return cls(
+                str(table["id"]), str(table["revision"]), table["model_type"], tuple(table["architectures"]),
+                table["prefix"], table["hidden_size"], table["num_layers"], modules,
+            )  # fmt: skip
+        except (KeyError, TypeError, AttributeError) as error:
+            raise FormatError("shapes_malformed", f"The shape table is incomplete: {error!r}.") from None
+
+    def as_dict(self) -> dict[str, Any]:
+        """JSON-serialisable, versioned form, modules in name order."""
+        return {
+            "format_version": FORMAT_VERSION,
+            "id": self.id,
+            "revision": self.revision,
+            "model_type": self.model_type,
+            "architectures": list(self.architectures),
+            "prefix": self.prefix,
+            "hidden_size": self.hidden_size,
+            "num_layers": self.num_layers,
+            "modules": {
+                path: {"kind": row.kind, "shape": list(row.shape), "has_bias": row.has_bias}
+                for path, row in sorted(self.modules.items())
+            },
+        }
+
+    @property
+    def digest(self) -> str:
+        """SHA-256 (hex) of the canonical JSON of everything but id and revision: equal shapes, equal digest."""
+        table = {key: value for key, value in self.as_dict().items() if key not in ("id", "revision")}
+        text = json.dumps(table, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
+        return hashlib.sha256(text.encode()).hexdigest()
+
+    @property
+    def parameters(self) -> int:
+        """Number of weight elements in the table (biases of linear modules are not counted)."""
+        return sum(prod(row.shape) for row in self.modules.values())
+
+    @classmethod
+    def from_parameter_shapes(
+        cls,
+        shapes: Mapping[str, Any],
+        *,
+        config: Mapping[str, Any] | None = None,
+        id: str = "",  # noqa: A002 - the field's own name
+        revision: str = "main",
+    ) -> BaseShapes:
+        """Build from `{"parameter.name": [..]}` or `{"components": {"unet": {...}, ...}}`.
+
+        Kinds are inferred from names and dimensions, so they are less certain than those of the meta device.
+        Raises FormatError `shapes_malformed`.
+        """
+        from .base_inference import modules_from_parameters
+
+        config = dict(config or {})
+        model_type = config.get("model_type")
+        modules = modules_from_parameters(_flatten(shapes), model_type)
+        hidden_size, num_layers = sizes_from_config(config)
+        return cls(
+            id, revision, model_type, tuple(config.get("architectures") or ()), default_prefix(model_type),
+            hidden_size, num_layers, modules,
+        )  # fmt: skip
+
+    @classmethod
+    def from_safetensors_folder(
+        cls, folder: str | Path, *, id: str = "", revision: str = "main"  # noqa: A002
+    ) -> BaseShapes:
+        """Build from a model folder: config.json and the headers of its safetensors files, no weights read.
+
+        Raises FormatError `base_not_found` when there is neither, and header errors as they are.
+        """
+        folder = Path(folder)
+        config_path = folder / "config.json"
+        config = json.loads(config_path.read_text("utf-8")) if config_path.is_file() else {}
+        shards = _weight_files(folder)
+        if not shards:
+            raise FormatError("base_not_found", f"No safetensors weights in {folder.name!r}.", hint="Give a shape table.")
+        shapes: dict[str, tuple[int, ...]] = {}
+        for shard in shards:
+            shapes.update(read_header(shard).shapes)
+        return cls.from_parameter_shapes(shapes, config=config, id=id or folder.name, revision=revision)
+
+    # -- lookup --------------------------------------------------------------------------------------------
+
+    def find(self, path: str) -> tuple[str, ModuleShape] | None:
+        """The module that an adapter file calls `path`, tolerating a head model's prefix on either side."""
+        for candidate in self._candidates(path):
+            if candidate in self.modules:
+                return candidate, self.modules[candidate]
+        last = path.rsplit(".", 1)[-1]
+        if last in _OUTPUT_HEADS:  # tied to the input embeddings, so absent from weights and from headless classes
+            tied = self.input_embedding
+            if tied is not None:
+                return path, ModuleShape("linear", tied[1].shape)
+        return None
+
+    @property
+    def input_embedding(self) -> tuple[str, ModuleShape] | None:
+        """The token embedding: the largest table of width hidden size."""
+        tables = [(path, row) for path, row in self.modules.items() if row.kind == "embedding" and len(row.shape) == 2]
+        return max(tables, key=lambda item: item[1].shape[0], default=None)
+
+    def _candidates(self, path: str) -> list[str]:
+        wrappers = tuple(dict.fromkeys(name for name in (self.prefix, *_WRAPPERS) if name))
+        found = [path]
+        stripped = path
+        for _ in range(2):
+            head, _, rest = stripped.partition(".")
+            if head not in wrappers or not rest:
+                break
+            stripped = rest
+            found.append(stripped)
+        for name in wrappers:
+            found += [f"{name}.{inner}" for inner in (path, stripped)]
+        found += [f"{first}.{second}.{stripped}" for first in wrappers[:3] for second in wrappers[:5]]
+        return list(dict.fromkeys(found))
+
+
+def _weight_files(folder: Path) -> list[Path]:
+    """The model's own files: one, or the shards that its index names, or whatever is there."""
+    single, index = folder / "model.safetensors", folder / "model.safetensors.index.json"
+    if single.is_file():
+        return [single]
+    if index.is_file():
+        names = sorted(set(json.loads(index.read_text("utf-8")).get("weight_map", {}).values()))
+        return [folder / Path(name).name for name in names]
+    return sorted(folder.glob("*.safetensors"))
+
+
+def default_prefix(model_type: str | None) -> str | None:
+    """transformers' `base_model_prefix` of an architecture, by its usual rule: the model type, or `model`."""
+    if model_type is None:
+        return None
+    return _PREFIX_BY_MODEL_TYPE.get(model_type, model_type.replace("-", "_"))
+
+
+def sizes_from_config(config: Mapping[str, Any]) -> tuple[int | None, int | None]:
+    """(hidden size, layer count) under whichever names the architecture uses; None where not stated."""
+    tables: list[Mapping[str, Any]] = [config]
+    tables += [value for key, value in config.items() if key in ("text_config", "vision_config") and value]
+
+    def first(names: Sequence[str]) -> int | None:
+        for table in tables:
+            for name in names:
+                if isinstance(table.get(name), int):
+                    return int(table[name])
+        return None
+
+    return (
+        first(("hidden_size", "n_embd", "d_model", "dim", "hidden_dim")),
+        first(("num_hidden_layers", "n_layer", "n_layers", "num_layers", "encoder_layers")),
+    )
+
+
+def _flatten(shapes: Mapping[str, Any]) -> dict[str, tuple[int, ...]]:
+    components = shapes.get("components")
+    if isinstance(components, Mapping):
+        return {
+            f"{component}.{name}": _check_shape(name, shape)
+            for component, table in components.items()
+            for name, shape in table.items()
+        }
+    return {name: _check_shape(name, shape) for name, shape in shapes.items()}
+
+
+def _check_shape(name: str, shape: Any) -> tuple[int, ...]:
+    is_shape = isinstance(shape, list | tuple) and all(type(size) is int and 0 <= size < 2**48 for size in shape)
+    if not is_shape or len(shape) > 8:
+        raise FormatError(
+            "shapes_malformed", f"The shape of {name!r} must be a list of sizes.", tensor=str(name)[:200],
+            expected="[d0, d1, ...]", received=str(shape)[:80],
+        )  # fmt: skip
+    return tuple(shape)
+
+
+def embedding_name(path: str) -> bool:
+    """Whether a module path reads like a table of embeddings."""
+    return _EMBEDDING_NAMES.search(path) is not None
