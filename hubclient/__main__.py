@@ -1,0 +1,5 @@
+"""`python -m hubclient` is `hubclient`."""
+
+from .cli import main
+
+main()

@@ -1,0 +1,42 @@
+"""The command `hubclient`: each command is a short function that calls the Python API and shows the result."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Sequence
+
+import typer
+
+from ..errors import HubError, UsageError
+from ..output import report_error
+from . import account, bases, catalog, checking, reviewing, transfer
+
+app = typer.Typer(
+    name="hubclient",
+    help="Push, pull and search model adapters on an Adapter Hub.",
+    epilog="HUB_URL and HUB_TOKEN name the hub and the token. Example: hubclient push ./adapter team/sentiment",
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    add_completion=False,
+    rich_markup_mode=None,
+)
+for room in (account, transfer, catalog, checking):
+    room.register(app)
+app.add_typer(bases.app, name="base-model")
+app.add_typer(reviewing.app, name="review")
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Run one command and exit: 0 done, 1 refused, 2 wrong usage, 3 network, 4 not permitted, 5 integrity."""
+    given = list(sys.argv[1:] if arguments is None else arguments)
+    try:
+        app(args=given, prog_name="hubclient")
+    except HubError as error:
+        failure = error
+    except BrokenPipeError:
+        sys.stderr.close()
+        sys.exit(0)
+    except OSError as error:
+        failure = UsageError(f"{error.strerror or error}: {error.filename or 'no file'}", code="local_files")
+    report_error(failure, is_json="--json" in given)
+    sys.exit(failure.exit_code)

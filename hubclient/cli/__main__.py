@@ -1,0 +1,5 @@
+"""`python -m hubclient.cli` is `hubclient`."""
+
+from . import main
+
+main()

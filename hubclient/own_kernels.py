@@ -1,0 +1,36 @@
+"""Finds this project's kernels, which some commands need and most do not."""
+
+from __future__ import annotations
+
+from importlib import import_module
+from importlib.util import find_spec
+from pathlib import Path
+from types import ModuleType
+
+from .errors import UsageError
+
+
+def load_kernels(module: str, *, extra: str) -> ModuleType:
+    """The module `module` (such as `formats.inspection`) of `adapterkernels`, or of `kernels` in a checkout.
+
+    A foreign package is also called `kernels`; ours is told apart by its `methods.toml`. Raises UsageError
+    `extra_missing` that names the extra to install when the kernels, or a library they need, are absent.
+    """
+    try:
+        for package in ("adapterkernels", "kernels"):
+            if _is_ours(package):
+                return import_module(f"{package}.{module}")
+        missing = "adapterkernels"
+    except ImportError as error:
+        missing = error.name or str(error)
+    raise UsageError(
+        f"This needs {missing}, which is not installed.",
+        code="extra_missing",
+        hint=f"pip install 'hubclient[{extra}]'",
+    )
+
+
+def _is_ours(package: str) -> bool:
+    spec = find_spec(package)
+    places = spec.submodule_search_locations if spec else None
+    return any((Path(place) / "methods.toml").is_file() for place in places or ())
