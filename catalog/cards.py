@@ -1,6 +1,7 @@
 """Model cards: front matter read with a safe loader, Markdown turned into safe HTML."""
 
 import re
+from math import isfinite
 from typing import Any
 
 import nh3
@@ -11,8 +12,10 @@ MAX_CARD_BYTES = 512 << 10
 MAX_FRONT_MATTER_BYTES = 64 << 10
 _FRONT_MATTER = re.compile(r"\A---[ \t]*\r?\n(.*?)\r?\n---[ \t]*(?:\r?\n|\Z)", re.DOTALL)
 _TAGS = set(
-    "a abbr b blockquote br code dd del div dl dt em h1 h2 h3 h4 h5 h6 hr i img li ol p pre s strong sub sup "
-    "table tbody td th thead tr ul".split()
+    """
+    a abbr b blockquote br code dd del div dl dt em h1 h2 h3 h4 h5 h6 hr i img li ol p pre s strong sub sup
+    table tbody td th thead tr ul
+    """.split()  # noqa: SIM905  (a list of thirty quoted words reads worse)
 )
 
 
@@ -33,7 +36,9 @@ _PlainLoader.yaml_implicit_resolvers = {
     first: [(tag, pattern) for tag, pattern in resolvers if not tag.endswith((":bool", ":timestamp"))]
     for first, resolvers in yaml.SafeLoader.yaml_implicit_resolvers.items()
 }
-_PlainLoader.add_implicit_resolver("tag:yaml.org,2002:bool", re.compile(r"^(?:true|True|TRUE|false|False|FALSE)$"), list("tTfF"))
+_PlainLoader.add_implicit_resolver(
+    "tag:yaml.org,2002:bool", re.compile(r"^(?:true|True|TRUE|false|False|FALSE)$"), list("tTfF")
+)
 
 
 def split_card(text: str) -> tuple[dict[str, Any], str]:
@@ -50,12 +55,22 @@ def split_card(text: str) -> tuple[dict[str, Any], str]:
         raise CardError("front matter is over 64 KiB")
     try:
         # _PlainLoader is a SafeLoader: it makes plain values only.
-        data = yaml.load(source, Loader=_PlainLoader)  # noqa: S506
+        data = yaml.load(source, Loader=_PlainLoader)
     except (yaml.YAMLError, RecursionError, ValueError) as error:
         raise CardError(f"front matter cannot be read: {str(error)[:200]}") from error
     if data is not None and not isinstance(data, dict):
         raise CardError("front matter is not a mapping")
-    return {str(key): value for key, value in (data or {}).items()}, text[match.end() :]
+    return _plain(data or {}), text[match.end() :]
+
+
+def _plain(value: Any) -> Any:
+    """YAML's values as JSON's: every key text, and what JSON cannot hold (NaN, sets, bytes) as text."""
+    if isinstance(value, dict):
+        return {str(key): _plain(item) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [_plain(item) for item in value]
+    is_plain = value is None or isinstance(value, bool | int | str) or (isinstance(value, float) and isfinite(value))
+    return value if is_plain else str(value)
 
 
 def render_card(markdown: str) -> str:
@@ -64,7 +79,13 @@ def render_card(markdown: str) -> str:
     cleaned: str = nh3.clean(
         html,
         tags=_TAGS,
-        attributes={"a": {"href", "title"}, "img": {"alt", "title"}, "th": {"align"}, "td": {"align"}, "code": {"class"}},
+        attributes={
+            "a": {"href", "title"},
+            "img": {"alt", "title"},
+            "th": {"align"},
+            "td": {"align"},
+            "code": {"class"},
+        },
         url_schemes={"http", "https", "mailto"},
         link_rel="nofollow noopener noreferrer ugc",
     )

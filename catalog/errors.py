@@ -21,7 +21,9 @@ class DomainError(Exception):
 
     default_code = "error"
 
-    def __init__(self, code: str | None = None, detail: str = "", *, field: str = "", hint: str = "", **more: Any) -> None:
+    def __init__(
+        self, code: str | None = None, detail: str = "", *, field: str = "", hint: str = "", **more: Any
+    ) -> None:
         self.code = code or self.default_code
         self.detail = detail or self.code.replace("_", " ")
         self.field = field

@@ -12,10 +12,12 @@ _BASE_REVISION = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
 
 # First path segments that the hub's own pages and the Hugging Face wire need.
 RESERVED_NAMESPACES = frozenset(
-    "about account accounts adapters admin api assets base-models bases collections compare datasets docs download "
-    "families favicon.ico files healthz health help hub jobs kernels languages login logout metrics models namespaces "
-    "new organizations queue readyz register review reviews robots.txt search settings signup spaces static tasks "
-    "tokens upload uploads users v1 versions whoami".split()
+    """
+    about account accounts adapters admin api assets base-models bases collections compare datasets docs download
+    families favicon.ico files healthz health help hub jobs kernels languages login logout metrics models namespaces
+    new organizations queue readyz register review reviews robots.txt search settings signup spaces static tasks
+    tokens upload uploads users v1 versions whoami
+    """.split()  # noqa: SIM905  (a list of sixty quoted words reads worse)
 )
 # The Hugging Face wire puts these after a name; a version or adapter so named could not be addressed there.
 RESERVED_ADAPTERS = frozenset({"resolve", "tree", "raw", "blob", "revisions", "versions", "settings", "new"})
@@ -68,7 +70,10 @@ def split_full_name(full_name: str, *, field: str = "adapter") -> tuple[str, str
     namespace, separator, name = full_name.partition("/")
     if not separator or not name or "/" in name:
         raise InvalidInput(
-            "invalid_name", f"{full_name[:200]!r} is not namespace/name", field=field, hint="For example: my-team/ner-de."
+            "invalid_name",
+            f"{full_name[:200]!r} is not namespace/name",
+            field=field,
+            hint="For example: my-team/ner-de.",
         )
     return namespace, name
 
@@ -80,7 +85,7 @@ def split_reference(reference: str) -> tuple[str, str]:
 
 
 def check_base_id(base_id: str, *, field: str = "id") -> str:
-    """``base_id`` itself if it may name a base model: one or two plain segments. Raises InvalidInput ``invalid_name``."""
+    """``base_id`` itself if it may name a base model: one or two plain words. Raises InvalidInput ``invalid_name``."""
     last = base_id.rpartition("/")[2]
     if not _BASE_ID.fullmatch(base_id) or ".." in base_id or last in {"shapes", "config"}:
         raise InvalidInput(

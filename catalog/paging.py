@@ -32,7 +32,7 @@ def page_of(
     """One page of ``queryset`` in ``order`` (field names, ``-`` for descending; the last one must be unique).
 
     Raises:
-        InvalidInput: ``invalid_cursor`` for a cursor of another list or a forged one; ``invalid_input`` for a bad limit.
+        InvalidInput: ``invalid_cursor`` (of another list, or forged); ``invalid_input`` for a bad limit.
     """
     if not 1 <= limit <= MAX_LIMIT:
         raise InvalidInput(detail=f"limit is {limit}; it must be 1 to {MAX_LIMIT}", field="limit")

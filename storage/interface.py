@@ -39,7 +39,9 @@ class BlobStore(Protocol):
     ``staging`` is a key made by :func:`storage.keys.staging_key`; it never holds user input.
     """
 
-    def write_part(self, staging: str, number: int, chunks: Iterable[bytes], *, size_bytes: int) -> tuple[PartReceipt, str]:
+    def write_part(
+        self, staging: str, number: int, chunks: Iterable[bytes], *, size_bytes: int
+    ) -> tuple[PartReceipt, str]:
         """Store part ``number`` of exactly ``size_bytes``, replacing an earlier one.
 
         Returns the receipt and the part's SHA-256.

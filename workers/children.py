@@ -61,7 +61,7 @@ def run_in_child(
     None); when it returns False the child is killed.
 
     Raises:
-        ChildFailed: ``resource_limit`` (final), ``child_died`` (may be tried again), or what the function raised (final).
+        ChildFailed: ``resource_limit`` (final), ``child_died`` (try again), or what the function raised (final).
         ChildStopped: ``on_tick`` said so.
     """
     warm_up()

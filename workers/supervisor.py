@@ -64,7 +64,7 @@ def _run(claimed: Claim, handler: Handler) -> None:
                 seconds=settings.HUB_CHILD_SECONDS,
                 on_tick=_Renewal(claimed),
             )
-        complete_with(claimed, handler, outcome)
+        complete(claimed, lambda: handler.apply(job, outcome))
     except LeaseLost:
         raise
     except ChildStopped:
@@ -79,18 +79,9 @@ def _run(claimed: Claim, handler: Handler) -> None:
         _fail(claimed, handler, "internal_error", f"{type(error).__name__}: {error}", is_final=False)
 
 
-def complete_with(claimed: Claim, handler: Handler, outcome: dict[str, Any]) -> None:
-    """Write the outcome and end the job in one transaction."""
-    result: dict[str, Any] = {}
-    complete(claimed, result=result, effects=lambda: result.update(handler.apply(claimed.job, outcome)))
-    Job.objects.filter(pk=claimed.job.pk, fencing_token=claimed.token).update(result=result)
-
-
 def _fail(claimed: Claim, handler: Handler, code: str, detail: str, *, is_final: bool) -> None:
     error = {"code": code, "detail": detail}
-    fail(
-        claimed, code=code, detail=detail, is_final=is_final, effects=lambda: handler.abandon(claimed.job, error)
-    )
+    fail(claimed, code=code, detail=detail, is_final=is_final, effects=lambda: handler.abandon(claimed.job, error))
 
 
 class _Renewal:

@@ -11,8 +11,10 @@ from catalog.bases.models import BaseModel, BaseModelShapes, BaseState
 from catalog.bases.queries import find_base
 from catalog.jobs.models import Job
 from catalog.store import blob_store
+from kernels.formats.adapter_config import is_local_path
 from kernels.formats.base_shapes import BaseShapes
 from kernels.formats.compatibility import fits
+from kernels.formats.disagreements import declared_base
 
 _MAX_CONFIG_BYTES = 1 << 20
 _MAX_SUGGESTIONS = 3
@@ -46,7 +48,7 @@ class ValidateRevision:
         revision = Revision.objects.get(pk=job.payload["revision_id"])
         base = base_of(revision)
         if outcome["verdict"] == "accepted":
-            finding = _missing_base(revision, base, outcome)
+            finding = _missing_base(base, outcome)
             if finding:
                 outcome = {**outcome, "verdict": "refused", "findings": [finding, *outcome["findings"]]}
         revision = record_verdict(revision, inspection=outcome, base=base)
@@ -69,44 +71,41 @@ class ValidateRevision:
 
 def base_of(revision: Revision) -> BaseModel | None:
     """The registered base model that the revision declares: the uploader's word, then the config's, then the card's."""
-    candidates = [revision.claims.get("base"), _config_base(revision), (revision.claims.get("card") or {}).get("base_model")]
-    for candidate in candidates:
-        if isinstance(candidate, list) and len(candidate) == 1:
-            candidate = candidate[0]
-        if isinstance(candidate, str) and candidate.strip():
-            base = find_base(candidate)
-            if base is not None and base.state == BaseState.READY:
-                return base
-    return None
+    reference = declared_base(None, _config(revision), revision.claims)["declared"]
+    base = find_base(reference) if reference and not is_local_path(reference) else None
+    return base if base is not None and base.state == BaseState.READY else None
 
 
-def _config_base(revision: Revision) -> str:
-    """The base id in adapter_config.json; a local path counts as none."""
+def _config(revision: Revision) -> dict[str, Any]:
+    """adapter_config.json as a dict; empty when it is absent, too large or broken (the child says what is wrong)."""
     file = revision.files.select_related("blob").filter(path="adapter_config.json").first()
     if file is None or file.blob.size_bytes > _MAX_CONFIG_BYTES:
-        return ""
+        return {}
     try:
         config = json.loads(b"".join(blob_store().read(file.blob_id)))
     except (ValueError, RecursionError):
-        return ""
-    name = config.get("base_model_name_or_path") or config.get("model_name") if isinstance(config, dict) else ""
-    return name if isinstance(name, str) and not name.startswith(("/", ".", "~")) and "\\" not in name else ""
+        return {}
+    return config if isinstance(config, dict) else {}
 
 
-def _missing_base(revision: Revision, base: BaseModel | None, outcome: dict[str, Any]) -> dict[str, Any] | None:
+def _missing_base(base: BaseModel | None, outcome: dict[str, Any]) -> dict[str, Any] | None:
     """An adapter is only published for a base model that the hub knows; the finding names registered ones that fit."""
     if base is not None:
         return None
     declared = (outcome["facts"].get("base") or {}).get("declared") or ""
     fitting = _fitting_bases(outcome["facts"])
-    hint = f"These registered base models fit: {', '.join(fitting)}. Push again with --base." if fitting else (
-        "Register the base model with `hubclient base-model add`, then push again with --base."
-    )
-    if declared:
-        message = f"The adapter says that it is for {declared!r}, which is not registered here."
-        return {"code": "unknown_base_model", "severity": "error", "message": message, "received": declared, "hint": hint}
-    message = "The adapter does not say which base model it is for; a local path in its config does not count."
-    return {"code": "base_undeclared", "severity": "error", "message": message, "hint": hint}
+    hint = "Register the base model with `hubclient base-model add`, then push again with --base."
+    if fitting:
+        hint = f"These registered base models fit: {', '.join(fitting)}. Push again with --base."
+    if declared and not is_local_path(declared):
+        code, message = (
+            "unknown_base_model",
+            f"The adapter says that it is for {declared!r}, which is not registered here.",
+        )
+    else:
+        code = "base_undeclared"
+        message = "The adapter does not say which base model it is for; a local path does not count."
+    return {"code": code, "severity": "error", "message": message, "received": declared or None, "hint": hint}
 
 
 def _fitting_bases(facts: dict[str, Any]) -> list[str]:

@@ -9,7 +9,7 @@ from django.db.models import Q
 from catalog.names import fold
 
 if TYPE_CHECKING:
-    from catalog.accounts.models import Namespace
+    from catalog.accounts.models import Namespace  # noqa: F401  (named in the base class below)
 
 Actor = AbstractBaseUser | AnonymousUser
 
@@ -47,7 +47,7 @@ def is_staff(actor: Actor) -> bool:
 
 
 def visible_through(actor: Actor, namespace_path: str, public: Q) -> Q:
-    """The condition "public, or in a namespace of the actor's", for rows that reach their namespace by ``namespace_path``."""
+    """The condition "public, or in one of the actor's namespaces", for rows that reach theirs by ``namespace_path``."""
     if is_staff(actor):
         return Q()
     if not actor.is_authenticated:

@@ -14,11 +14,14 @@ from catalog.names import RESERVED_NAMESPACES, check_name, fold
 def create_user(*, username: str, email: str, password: str, is_admin: bool = False) -> User:
     """A user with the personal namespace of the same name, whose own pushes need no second reviewer.
 
+    An administrator may bear a reserved name, such as ``admin``; that one gets no namespace.
+
     Raises:
         InvalidInput: ``invalid_name`` or a weak password.
         Conflict: ``name_taken``.
     """
-    check_name(username, field="username", reserved=RESERVED_NAMESPACES)
+    is_reserved = is_admin and fold(username) in RESERVED_NAMESPACES
+    check_name(username, field="username", reserved=frozenset() if is_reserved else RESERVED_NAMESPACES)
     _refuse_taken(username, field="username")
     user = User(username=username, email=email, is_staff=is_admin, is_superuser=is_admin)
     try:
@@ -27,13 +30,16 @@ def create_user(*, username: str, email: str, password: str, is_admin: bool = Fa
         raise InvalidInput(detail=" ".join(error.messages), field="password") from error
     user.set_password(password)
     user.save()
-    namespace = Namespace.objects.create(name=username, kind=NamespaceKind.USER, is_review_required=False)
-    Membership.objects.create(namespace=namespace, user=user, role=Role.OWNER)
+    if not is_reserved:
+        namespace = Namespace.objects.create(name=username, kind=NamespaceKind.USER, is_review_required=False)
+        Membership.objects.create(namespace=namespace, user=user, role=Role.OWNER)
     return user
 
 
 @transaction.atomic
-def create_organization(actor: User, *, name: str, display_name: str = "", is_review_required: bool = True) -> Namespace:
+def create_organization(
+    actor: User, *, name: str, display_name: str = "", is_review_required: bool = True
+) -> Namespace:
     """A namespace of several members, owned by ``actor``.
 
     Raises:
@@ -69,7 +75,7 @@ def update_namespace(
 
 
 def set_member(actor: User, namespace: Namespace, *, username: str, role: str) -> Membership:
-    """Give ``username`` a role. Raises NotPermitted, NotFound, or InvalidInput for an unknown role or the last owner."""
+    """Give ``username`` a role. Raises NotPermitted, NotFound; InvalidInput (unknown role, last owner)."""
     require_role(actor, namespace, (Role.OWNER,), "change its members")
     if role not in Role.values:
         raise InvalidInput(detail=f"unknown role {role!r}", field="role", hint=f"Roles are {', '.join(Role.values)}.")

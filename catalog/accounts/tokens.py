@@ -44,7 +44,9 @@ def issue_token(user: User, *, name: str, scopes: list[str], expires_in_days: in
             hint=f"Scopes are {', '.join(SCOPES)}.",
         )
     if expires_in_days is not None and not 1 <= expires_in_days <= 3650:
-        raise InvalidInput(detail=f"expires_in_days is {expires_in_days}; it must be 1 to 3650", field="expires_in_days")
+        raise InvalidInput(
+            detail=f"expires_in_days is {expires_in_days}; it must be 1 to 3650", field="expires_in_days"
+        )
     secret = _PREFIX + secrets.token_urlsafe(32)
     row = ApiToken.objects.create(
         user=user,
@@ -65,11 +67,15 @@ def authenticate_token(secret: str) -> ApiToken:
     """
     token = ApiToken.objects.select_related("user").filter(sha256=_hash(secret)).first()
     if token is None or not token.user.is_active:
-        raise TokenRefused("token_invalid", "this token is unknown or was revoked", hint="Make one under Settings, Tokens.")
+        raise TokenRefused(
+            "token_invalid", "this token is unknown or was revoked", hint="Make one under Settings, Tokens."
+        )
     now = timezone.now()
     if token.expires_at is not None and token.expires_at <= now:
         raise TokenRefused(
-            "token_expired", f"this token expired on {token.expires_at:%Y-%m-%d}", hint="Make a new one and sign in again."
+            "token_expired",
+            f"this token expired on {token.expires_at:%Y-%m-%d}",
+            hint="Make a new one and sign in again.",
         )
     if token.last_used_at is None or (now - token.last_used_at).total_seconds() > _TOUCH_SECONDS:
         ApiToken.objects.filter(pk=token.pk).update(last_used_at=now)

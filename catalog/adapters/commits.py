@@ -45,10 +45,10 @@ def commit(
 ) -> Commit:
     """Commit ``files`` (path -> blob) to ``adapter``, reserve ``version`` (or the next free one) and submit validation.
 
-    ``metadata`` holds the model fields ``claims``, ``task``, ``languages``, ``license``, ``tags``, ``summary``, ``card``.
+    ``metadata`` holds the model fields that ``catalog.uploads.metadata.revision_fields`` makes.
 
     Raises:
-        Conflict: ``version_exists`` (published with other files) or ``version_reserved`` (another push waits for review).
+        Conflict: ``version_exists`` (published with other files), ``version_reserved`` (another push waits).
     """
     Adapter.objects.select_for_update().get(pk=adapter.pk)
     tree = git_objects.tree_id((path, blob.git_id) for path, blob in files.items())
@@ -126,9 +126,7 @@ def _write_revision(
     return revision
 
 
-def _commit_id(
-    tree: str, parent: Revision | None, author: User, moment: datetime, message: str
-) -> str:
+def _commit_id(tree: str, parent: Revision | None, author: User, moment: datetime, message: str) -> str:
     return git_objects.commit_id(
         tree=tree,
         parent=parent.commit_id if parent else None,

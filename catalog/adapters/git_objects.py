@@ -1,4 +1,4 @@
-"""Ids of git trees and commits, computed without a repository (git's object format, ``git hash-object -t tree|commit``)."""
+"""Ids of git trees and commits, computed without a repository (format: ``git hash-object -t tree|commit``)."""
 
 import hashlib
 from collections.abc import Iterable

@@ -16,7 +16,7 @@ class Visibility(models.TextChoices):
 
 
 class Adapter(models.Model):
-    """A name under which revisions are published. A deleted adapter stays as a tombstone: its name is never given out again."""
+    """A name under which revisions are published. A deleted one stays as a tombstone: no name is given out twice."""
 
     namespace = models.ForeignKey("accounts.Namespace", on_delete=models.PROTECT, related_name="adapters")
     name = models.CharField(max_length=96)
@@ -96,7 +96,9 @@ class Revision(models.Model):
     report = models.JSONField(default=dict)
     method = models.CharField(max_length=60, blank=True)
     rank = models.PositiveIntegerField(null=True, blank=True)
-    base_model = models.ForeignKey("bases.BaseModel", null=True, blank=True, on_delete=models.PROTECT, related_name="revisions")
+    base_model = models.ForeignKey(
+        "bases.BaseModel", null=True, blank=True, on_delete=models.PROTECT, related_name="revisions"
+    )
     validation_job = models.ForeignKey("jobs.Job", null=True, blank=True, on_delete=models.SET_NULL, related_name="+")
 
     objects = RevisionQuerySet.as_manager()
@@ -155,7 +157,8 @@ class Version(models.Model):
         constraints = [
             models.UniqueConstraint(fields=["adapter", "name"], name="a_version_is_never_reused"),
             models.CheckConstraint(
-                condition=Q(state=VersionState.RESERVED) | Q(published_at__isnull=False), name="published_versions_have_a_date"
+                condition=Q(state=VersionState.RESERVED) | Q(published_at__isnull=False),
+                name="published_versions_have_a_date",
             ),
         ]
 

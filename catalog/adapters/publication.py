@@ -1,9 +1,9 @@
 """What happens to a revision after its commit: verdict, publication, rejection, yank, withdrawal.
 
-    validating -> invalid                      validation refuses; the version is free again
-               -> pending -> rejected          a reviewer refuses; the version is free again
-                          -> published -> yanked <-> published
-                                       -> withdrawn
+validating -> invalid                      validation refuses; the version is free again
+           -> pending -> rejected          a reviewer refuses; the version is free again
+                      -> published -> yanked <-> published
+                                   -> withdrawn
 """
 
 from typing import Any
@@ -103,7 +103,9 @@ def unyank_version(actor: User, adapter: Adapter, name: str) -> Version:
 def delete_adapter(actor: User, adapter: Adapter) -> None:
     """Withdraw every version and keep the tombstone: neither the name nor a version is ever given out again."""
     require_role(actor, adapter.namespace, ("owner",), "delete an adapter")
-    adapter.versions.filter(state__in=(VersionState.PUBLISHED, VersionState.YANKED)).update(state=VersionState.WITHDRAWN)
+    adapter.versions.filter(state__in=(VersionState.PUBLISHED, VersionState.YANKED)).update(
+        state=VersionState.WITHDRAWN
+    )
     adapter.revisions.update(state=RevisionState.WITHDRAWN)
     adapter.deleted_at, adapter.default_version = timezone.now(), None
     adapter.save()
@@ -140,7 +142,9 @@ def _pending(revision: Revision) -> Revision:
     row = Revision.objects.select_for_update().select_related("adapter__namespace").get(pk=revision.pk)
     if row.state != RevisionState.PENDING:
         raise Conflict(
-            "not_reviewable", f"{row} is {row.state}, not pending", hint="Only revisions that wait for review can be decided."
+            "not_reviewable",
+            f"{row} is {row.state}, not pending",
+            hint="Only revisions that wait for review can be decided.",
         )
     return row
 

@@ -58,9 +58,9 @@ class RevisionQuerySet(models.QuerySet["Revision", "Revision"]):
 
     def for_display(self) -> "RevisionQuerySet":
         """With everything that a page or an API answer shows, in a few queries."""
-        return self.select_related("adapter__namespace", "author", "base_model", "version", "validation_job").prefetch_related(
-            "files__blob", "reviews__reviewer"
-        )
+        return self.select_related(
+            "adapter__namespace", "author", "base_model", "version", "validation_job"
+        ).prefetch_related("files__blob", "reviews__reviewer")
 
 
 def get_adapter(actor: Actor, full_name: str) -> "Adapter":
@@ -81,7 +81,7 @@ def get_revision(actor: Actor, adapter: "Adapter", ref: str = "") -> "Revision":
     """
     from catalog.adapters.models import RevisionState
 
-    revisions = adapter.revisions.visible_to(actor)  # type: ignore[attr-defined]
+    revisions = adapter.revisions.visible_to(actor)
     if not ref:
         condition = Q(pk=adapter.default_version.revision_id) if adapter.default_version else Q(pk=None)
     elif _COMMIT_ID.fullmatch(ref):

@@ -23,7 +23,9 @@ def namespace_for_push(actor: User, full_name: str) -> tuple[Namespace, str]:
     namespace = Namespace.objects.named(namespace_name).first()
     if namespace is None:
         raise NotFound(
-            detail=f"no namespace {namespace_name!r}", field="adapter", hint="Push into your own or one that you are a member of."
+            detail=f"no namespace {namespace_name!r}",
+            field="adapter",
+            hint="Push into your own or one that you are a member of.",
         )
     try:
         require_role(actor, namespace, WRITE_ROLES, "push")
@@ -66,7 +68,9 @@ def update_adapter(
     require_role(actor, adapter.namespace, WRITE_ROLES, "change an adapter")
     if visibility is not None:
         if visibility not in Visibility.values:
-            raise InvalidInput(detail=f"unknown visibility {visibility!r}", field="visibility", hint="public or private")
+            raise InvalidInput(
+                detail=f"unknown visibility {visibility!r}", field="visibility", hint="public or private"
+            )
         adapter.visibility = visibility
     if summary is not None:
         adapter.summary = summary[:300]

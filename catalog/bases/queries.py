@@ -35,7 +35,7 @@ def get_base(reference: str) -> BaseModel:
 
 
 def require_base(reference: str, *, field: str = "base") -> BaseModel:
-    """Like :func:`find_base`, for a base model that somebody named on purpose. Raises Unprocessable ``unknown_base_model``."""
+    """Like :func:`find_base`, for one that somebody named on purpose. Raises Unprocessable ``unknown_base_model``."""
     base = find_base(reference)
     if base is None:
         raise Unprocessable(

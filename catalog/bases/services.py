@@ -52,7 +52,9 @@ def register_base(
     check_base_id(name)
     check_base_revision(revision)
     if config is None and shapes is None:
-        raise InvalidInput(detail="give config, shapes or both", field="config", hint="config is the model's config.json.")
+        raise InvalidInput(
+            detail="give config, shapes or both", field="config", hint="config is the model's config.json."
+        )
     if config is not None and len(json.dumps(config)) > MAX_CONFIG_BYTES:
         raise InvalidInput(detail="config is over 1 MiB", field="config")
     table = None if shapes is None else read_shapes(shapes, name=name, revision=revision, config=config)

@@ -9,7 +9,7 @@ from django.db.models import Q
 from catalog.accounts.queries import Actor, visible_through
 
 if TYPE_CHECKING:
-    from catalog.jobs.models import Job
+    from catalog.jobs.models import Job  # noqa: F401  (named in the base class below)
 
 
 class JobQuerySet(models.QuerySet["Job", "Job"]):

@@ -100,25 +100,19 @@ def renew(claimed: Claim, *, progress: float | None = None, note: str = "") -> b
     return not Job.objects.filter(pk=claimed.job.pk, is_cancel_requested=True).exists()
 
 
-def complete(claimed: Claim, *, result: dict[str, Any], effects: Callable[[], None] | None = None) -> None:
-    """End the job well; ``effects`` (its writes to other rows) happen in the same transaction or not at all.
+def complete(claimed: Claim, effects: Callable[[], dict[str, Any]]) -> None:
+    """End the job well. ``effects`` makes its writes to other rows and returns the result, all in one transaction.
 
     Raises:
         LeaseLost: nothing was written.
     """
     with transaction.atomic():
         ended = _held(claimed).update(
-            state=JobState.SUCCEEDED,
-            result=result,
-            error=None,
-            progress=1.0,
-            lease_until=None,
-            finished_at=timezone.now(),
+            state=JobState.SUCCEEDED, error=None, progress=1.0, lease_until=None, finished_at=timezone.now()
         )
         if not ended:
             raise LeaseLost(str(claimed.job.pk))
-        if effects is not None:
-            effects()
+        Job.objects.filter(pk=claimed.job.pk).update(result=effects())
 
 
 def fail(
@@ -210,4 +204,16 @@ def _end(claimed: Claim, state: JobState, error: dict[str, Any], effects: Callab
         effects()
 
 
-__all__ = ["FINAL_STATES", "Claim", "LeaseLost", "cancel", "claim", "complete", "fail", "renew", "send", "submit", "sweep"]
+__all__ = [
+    "FINAL_STATES",
+    "Claim",
+    "LeaseLost",
+    "cancel",
+    "claim",
+    "complete",
+    "fail",
+    "renew",
+    "send",
+    "submit",
+    "sweep",
+]

@@ -1,6 +1,7 @@
 """Search: one function behind the page, the API and every other listing, so that they cannot disagree."""
 
-from dataclasses import dataclass, field
+from collections import Counter
+from dataclasses import dataclass, field, replace
 
 from django.db.models import Count, Q, QuerySet
 
@@ -50,6 +51,7 @@ class Facets:
     base: list[FacetValue] = field(default_factory=list)
     method: list[FacetValue] = field(default_factory=list)
     task: list[FacetValue] = field(default_factory=list)
+    language: list[FacetValue] = field(default_factory=list)
     license: list[FacetValue] = field(default_factory=list)
     namespace: list[FacetValue] = field(default_factory=list)
 
@@ -86,24 +88,39 @@ def matching(query: SearchQuery, viewer: Actor) -> QuerySet[SearchEntry]:
     }
     found = found.filter(**{name: value for name, value in exact.items() if value not in ("", None)})
     if query.language:
-        found = found.filter(Q(languages__icontains=f" {query.language} ") | Q(languages__icontains=f" {query.language}-"))
+        found = found.filter(
+            Q(languages__icontains=f" {query.language} ") | Q(languages__icontains=f" {query.language}-")
+        )
     if query.tag:
         found = found.filter(tags__icontains=f" {query.tag} ")
     return found
 
 
 def facets(query: SearchQuery, viewer: Actor, *, most: int = 12) -> Facets:
-    """Counts per value over everything that ``query`` finds, the most frequent first."""
-    found = matching(query, viewer)
+    """Counts per value, the most frequent first; each facet leaves out its own filter, so that one sees what else there is."""
+
+    def found(facet: str) -> QuerySet[SearchEntry]:
+        return matching(replace(query, **{facet: ""}), viewer)
+
     return Facets(
-        base=_counts(found, "base_model__name", most),
-        method=_counts(found, "method", most),
-        task=_counts(found, "task", most),
-        license=_counts(found, "license", most),
-        namespace=_counts(found, "namespace__name", most),
+        base=_counts(found("base"), "base_model__name", most),
+        method=_counts(found("method"), "method", most),
+        task=_counts(found("task"), "task", most),
+        language=_language_counts(found("language"), most),
+        license=_counts(found("license"), "license", most),
+        namespace=_counts(found("namespace"), "namespace__name", most),
     )
 
 
 def _counts(found: QuerySet[SearchEntry], column: str, most: int) -> list[FacetValue]:
     rows = found.exclude(**{column: ""}).exclude(**{column: None}).values_list(column).annotate(n=Count("id"))
     return [FacetValue(value, count) for value, count in rows.order_by("-n", column)[:most]]
+
+
+def _language_counts(found: QuerySet[SearchEntry], most: int) -> list[FacetValue]:
+    """An entry may have several languages in one column, so that the database counts the combinations, not the words."""
+    counted: Counter[str] = Counter()
+    for languages, count in found.exclude(languages="").values_list("languages").annotate(n=Count("id")).order_by():
+        counted.update(dict.fromkeys(languages.split(), count))
+    ranked = sorted(counted.items(), key=lambda row: (-row[1], row[0]))
+    return [FacetValue(language, count) for language, count in ranked[:most]]

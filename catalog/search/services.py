@@ -62,5 +62,13 @@ def _padded(words: list[str]) -> str:
 
 def _text(adapter: Adapter, revision: Revision) -> str:
     base = str(revision.base_model) if revision.base_model else ""
-    parts = [adapter.full_name, adapter.summary, revision.task, *revision.tags, *revision.languages, revision.method, base]
+    parts = [
+        adapter.full_name,
+        adapter.summary,
+        revision.task,
+        *revision.tags,
+        *revision.languages,
+        revision.method,
+        base,
+    ]
     return " ".join([*parts, revision.card[:4000]]).casefold()

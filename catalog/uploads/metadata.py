@@ -3,6 +3,7 @@
 import re
 from collections.abc import Callable
 from dataclasses import asdict, dataclass, field
+from functools import partial
 from typing import Any
 
 from catalog.errors import InvalidInput
@@ -41,7 +42,7 @@ def check_metadata(given: Metadata) -> Metadata:
 
 
 def revision_fields(given: Metadata, card: dict[str, Any], body: str) -> dict[str, Any]:
-    """The model fields of a revision: the uploader's word first, then the card's. What a card says badly is left out."""
+    """The model fields of a revision: the uploader's word first, then the card's. Bad words of a card are left out."""
     said = asdict(given)
     return {
         "claims": {**{key: value for key, value in said.items() if value}, "card": card},
@@ -67,7 +68,7 @@ def _word(text: str, name: str) -> str:
 
 def _each(values: Any, check: Callable[[str], str]) -> list[str]:
     listed = values if isinstance(values, list) else [values] if isinstance(values, str) else []
-    checked = (_try(lambda value=value: check(str(value)), "") for value in listed[:200])
+    checked = (_try(partial(check, str(value)), "") for value in listed[:200])
     return list(dict.fromkeys(value for value in checked if value))
 
 

@@ -28,7 +28,9 @@ class Upload(models.Model):
     part_size_bytes = models.PositiveIntegerField()
     state = models.CharField(max_length=16, choices=UploadState, default=UploadState.OPEN)
     finishing_since = models.DateTimeField(null=True, blank=True)
-    revision = models.ForeignKey("adapters.Revision", null=True, blank=True, on_delete=models.SET_NULL, related_name="+")
+    revision = models.ForeignKey(
+        "adapters.Revision", null=True, blank=True, on_delete=models.SET_NULL, related_name="+"
+    )
     created_by = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.CASCADE, related_name="uploads")
     created_at = models.DateTimeField(auto_now_add=True)
     expires_at = models.DateTimeField(db_index=True)

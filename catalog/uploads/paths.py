@@ -31,7 +31,9 @@ def check_files(files: list[tuple[str, int]], *, max_files: int, max_file_bytes:
         if size_bytes < 0:
             raise InvalidInput(detail=f"{path!r} has size {size_bytes}", field="files")
         if size_bytes > max_file_bytes:
-            raise TooLarge(detail=f"{path!r} has {size_bytes} bytes; at most {max_file_bytes} are allowed", field="files")
+            raise TooLarge(
+                detail=f"{path!r} has {size_bytes} bytes; at most {max_file_bytes} are allowed", field="files"
+            )
 
 
 def check_path(path: str) -> None:
@@ -55,5 +57,8 @@ def check_path(path: str) -> None:
         )
     if suffix in PROGRAMS:
         raise Unprocessable(
-            "path_refused", f"{path!r} is a program; the hub stores no code", field="files", hint="Leave it out of the push."
+            "path_refused",
+            f"{path!r} is a program; the hub stores no code",
+            field="files",
+            hint="Leave it out of the push.",
         )

@@ -239,7 +239,8 @@ def _check_digests(files: list[UploadFile], digests: dict[str, str]) -> None:
         digest = digests.get(file.path, "")
         if len(digest) != 64 or set(digest) - set("0123456789abcdef"):
             raise InvalidInput(
-                detail=f"{file.path} needs its SHA-256 in lower-case hexadecimal; received {digest[:80]!r}", field="files"
+                detail=f"{file.path} needs its SHA-256 in lower-case hexadecimal; received {digest[:80]!r}",
+                field="files",
             )
     unknown = sorted(set(digests) - {file.path for file in files})
     if unknown:

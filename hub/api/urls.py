@@ -1,3 +1,50 @@
-"""URLs of the API."""
+"""URLs of the API; the rules are in docs/API-DESIGN.md."""
 
-urlpatterns: list = []
+from django.urls import path, re_path
+from drf_spectacular.views import SpectacularAPIView, SpectacularSwaggerView
+
+from hub.api import adapters, base_models, files, identity, jobs, namespaces, resolve, revisions, uploads, versions
+from hub.api.errors import not_found
+
+_ADAPTER = "adapters/<str:namespace>/<str:name>"
+_REVISION = f"{_ADAPTER}/revisions/<str:commit_id>"
+_VERSION = f"{_ADAPTER}/versions/<str:version>"
+_UPLOAD = "uploads/<uuid:upload_id>"
+
+urlpatterns = [
+    path("", identity.RootView.as_view()),
+    path("schema", SpectacularAPIView.as_view(), name="api-schema"),
+    path("docs", SpectacularSwaggerView.as_view(url_name="api-schema"), name="api-docs"),
+    path("whoami", identity.WhoamiView.as_view()),
+    path("tokens", identity.TokensView.as_view()),
+    path("tokens/<int:token_id>", identity.TokenView.as_view()),
+    path("users", identity.UsersView.as_view()),
+    path("namespaces", namespaces.NamespacesView.as_view()),
+    path("namespaces/<str:name>", namespaces.NamespaceView.as_view()),
+    path("namespaces/<str:name>/members", namespaces.MembersView.as_view()),
+    path("namespaces/<str:name>/members/<str:username>", namespaces.MemberView.as_view()),
+    path("base-models", base_models.BaseModelsView.as_view()),
+    path("base-models/<path:base_id>/shapes", base_models.BaseModelShapesView.as_view()),
+    path("base-models/<path:base_id>/config", base_models.BaseModelConfigView.as_view()),
+    path("base-models/<path:base_id>", base_models.BaseModelView.as_view()),
+    path("adapters", adapters.AdaptersView.as_view()),
+    path(_ADAPTER, adapters.AdapterView.as_view()),
+    path(f"{_ADAPTER}/revisions", revisions.RevisionsView.as_view()),
+    path(_REVISION, revisions.RevisionView.as_view()),
+    path(f"{_REVISION}/reviews", revisions.ReviewsView.as_view()),
+    path(f"{_ADAPTER}/versions", versions.VersionsView.as_view()),
+    path(_VERSION, versions.VersionView.as_view()),
+    path(f"{_VERSION}/yank", versions.YankView.as_view()),
+    path(f"{_VERSION}/unyank", versions.UnyankView.as_view()),
+    path(f"{_ADAPTER}/files/<str:ref>/<path:path>", files.FileView.as_view(), name="api-file"),
+    path("uploads", uploads.UploadsView.as_view()),
+    path(_UPLOAD, uploads.UploadView.as_view()),
+    path(f"{_UPLOAD}/files/<int:index>/parts/<int:number>", uploads.PartView.as_view(), name="api-upload-part"),
+    path(f"{_UPLOAD}/finish", uploads.FinishView.as_view()),
+    path("jobs", jobs.JobsView.as_view()),
+    path("jobs/<uuid:job_id>", jobs.JobView.as_view()),
+    path("jobs/<uuid:job_id>/cancel", jobs.JobCancelView.as_view()),
+    path("reviews", revisions.QueueView.as_view()),
+    path("resolve", resolve.ResolveView.as_view()),
+    re_path(r".*", not_found),
+]

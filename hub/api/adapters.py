@@ -1,0 +1,178 @@
+"""``/adapters``: search, make, show, change, delete."""
+
+from typing import Any
+
+from drf_spectacular.utils import OpenApiParameter, extend_schema
+from rest_framework import serializers
+from rest_framework.request import Request
+from rest_framework.response import Response
+from rest_framework.views import APIView
+
+from catalog.adapters.models import Adapter, Visibility
+from catalog.adapters.publication import delete_adapter
+from catalog.adapters.queries import get_adapter, get_revision
+from catalog.adapters.services import create_adapter, update_adapter
+from catalog.names import version_key
+from catalog.search.models import SearchEntry
+from catalog.search.queries import SearchQuery, search
+from hub.api.authentication import actor_of
+from hub.api.revisions import RevisionOutput
+from hub.api.shapes import (
+    CURSOR,
+    LIMIT,
+    Input,
+    Output,
+    cursor_and_limit,
+    integer,
+    page_response,
+    page_schema,
+    read,
+    refuse_unknown_parameters,
+)
+
+_TEXT_FILTERS = ("base", "method", "task", "language", "license", "tag", "namespace")
+
+
+class EntryOutput(Output):
+    """An adapter as a listing shows it: its default version."""
+
+    full_name = serializers.CharField()
+    namespace = serializers.CharField(source="namespace.name")
+    name = serializers.CharField(source="adapter.name")
+    version = serializers.CharField()
+    summary = serializers.CharField()
+    visibility = serializers.CharField(source="adapter.visibility")
+    base_model = serializers.SerializerMethodField()
+    method = serializers.CharField()
+    rank = serializers.IntegerField(allow_null=True)
+    task = serializers.CharField()
+    languages = serializers.SerializerMethodField()
+    tags = serializers.SerializerMethodField()
+    license = serializers.CharField()
+    size_bytes = serializers.IntegerField()
+    downloads = serializers.IntegerField()
+    published_at = serializers.DateTimeField()
+
+    def get_base_model(self, entry: SearchEntry) -> dict[str, str] | None:
+        """Id and revision of the base model."""
+        base = entry.base_model
+        return {"id": base.name, "revision": base.revision} if base else None
+
+    def get_languages(self, entry: SearchEntry) -> list[str]:
+        """BCP-47 tags."""
+        return entry.languages.split()
+
+    def get_tags(self, entry: SearchEntry) -> list[str]:
+        """Free words."""
+        return entry.tags.split()
+
+
+class AdapterOutput(Output):
+    """An adapter with its default revision."""
+
+    namespace = serializers.CharField(source="namespace.name")
+    name = serializers.CharField()
+    full_name = serializers.CharField()
+    summary = serializers.CharField()
+    visibility = serializers.CharField()
+    downloads = serializers.SerializerMethodField()
+    default_version = serializers.CharField(source="default_version.name", default=None)
+    versions = serializers.SerializerMethodField()
+    created_at = serializers.DateTimeField()
+    updated_at = serializers.DateTimeField()
+    url = serializers.SerializerMethodField()
+    revision = serializers.SerializerMethodField()
+
+    def get_downloads(self, adapter: Adapter) -> int:
+        """Downloads of every version, as counted half a minute ago."""
+        entry = SearchEntry.objects.filter(adapter=adapter).values_list("downloads", flat=True).first()
+        return entry or 0
+
+    def get_versions(self, adapter: Adapter) -> list[str]:
+        """Published and yanked versions, highest first."""
+        names = adapter.versions.filter(state__in=("published", "yanked")).values_list("name", flat=True)
+        return sorted(names, key=version_key, reverse=True)
+
+    def get_url(self, adapter: Adapter) -> str:
+        """The adapter's page."""
+        return str(self.context["request"].build_absolute_uri(f"/{adapter.full_name}"))
+
+    def get_revision(self, adapter: Adapter) -> dict[str, Any] | None:
+        """The default version's revision."""
+        if adapter.default_version is None:
+            return None
+        revision = get_revision(self.context["request"].user, adapter)
+        return dict(RevisionOutput(revision, context=self.context).data)
+
+
+class AdapterInput(Input):
+    """A new adapter."""
+
+    namespace = serializers.CharField(max_length=96)
+    name = serializers.CharField(max_length=96)
+    visibility = serializers.ChoiceField(Visibility.values, default="public")
+    summary = serializers.CharField(max_length=300, allow_blank=True, default="")
+
+
+class AdapterChange(Input):
+    """What may change."""
+
+    summary = serializers.CharField(max_length=300, allow_blank=True, required=False)
+    visibility = serializers.ChoiceField(Visibility.values, required=False)
+
+
+class AdaptersView(APIView):
+    """Search and make adapters."""
+
+    @extend_schema(
+        operation_id="adapters_list",
+        summary="Search adapters",
+        parameters=[
+            OpenApiParameter("q", str, description="Words that must all occur"),
+            *(OpenApiParameter(name, str) for name in _TEXT_FILTERS),
+            OpenApiParameter("rank_min", int),
+            OpenApiParameter("rank_max", int),
+            OpenApiParameter("sort", str, enum=["downloads", "newest", "name"]),
+            CURSOR,
+            LIMIT,
+        ],
+        responses=page_schema(EntryOutput),
+    )
+    def get(self, request: Request) -> Response:
+        refuse_unknown_parameters(request, {"q", "sort", "rank_min", "rank_max", *_TEXT_FILTERS})
+        query = SearchQuery(
+            text=request.query_params.get("q", ""),
+            rank_min=integer(request, "rank_min"),
+            rank_max=integer(request, "rank_max"),
+            sort=request.query_params.get("sort") or "downloads",
+            **{name: request.query_params.get(name, "") for name in _TEXT_FILTERS},
+        )
+        cursor, limit = cursor_and_limit(request)
+        return page_response(search(query, request.user, cursor=cursor, limit=limit), EntryOutput, request)
+
+    @extend_schema(summary="Make an adapter", request=AdapterInput, responses={201: AdapterOutput})
+    def post(self, request: Request) -> Response:
+        body = read(AdapterInput, request)
+        full_name = f"{body.pop('namespace')}/{body.pop('name')}"
+        adapter = create_adapter(actor_of(request), full_name=full_name, **body)
+        return Response(AdapterOutput(adapter, context={"request": request}).data, status=201)
+
+
+class AdapterView(APIView):
+    """One adapter."""
+
+    @extend_schema(summary="Show an adapter", responses=AdapterOutput)
+    def get(self, request: Request, namespace: str, name: str) -> Response:
+        adapter = get_adapter(request.user, f"{namespace}/{name}")
+        return Response(AdapterOutput(adapter, context={"request": request}).data)
+
+    @extend_schema(summary="Change an adapter", request=AdapterChange, responses=AdapterOutput)
+    def patch(self, request: Request, namespace: str, name: str) -> Response:
+        adapter = get_adapter(request.user, f"{namespace}/{name}")
+        update_adapter(actor_of(request), adapter, **read(AdapterChange, request))
+        return Response(AdapterOutput(adapter, context={"request": request}).data)
+
+    @extend_schema(summary="Delete an adapter for ever", responses={204: None})
+    def delete(self, request: Request, namespace: str, name: str) -> Response:
+        delete_adapter(actor_of(request), get_adapter(request.user, f"{namespace}/{name}"))
+        return Response(status=204)

@@ -1,0 +1,84 @@
+"""``/adapters/{ns}/{name}/files/{ref}/{path}``: bytes, with Range and ETag."""
+
+import re
+
+from django.http import HttpResponse, StreamingHttpResponse
+from django.http.response import HttpResponseBase
+from drf_spectacular.types import OpenApiTypes
+from drf_spectacular.utils import extend_schema
+from rest_framework.request import Request
+from rest_framework.response import Response
+from rest_framework.views import APIView
+
+from catalog.adapters.models import Blob
+from catalog.adapters.queries import get_adapter, get_revision
+from catalog.errors import NotFound
+from catalog.search.services import count_download
+from catalog.store import blob_store
+
+_RANGE = re.compile(r"bytes=(\d*)-(\d*)")
+_WEIGHTS = (".safetensors",)
+
+
+class FileView(APIView):
+    """One file of a revision."""
+
+    @extend_schema(summary="Download a file", responses={(200, "application/octet-stream"): OpenApiTypes.BINARY})
+    def get(self, request: Request, namespace: str, name: str, ref: str, path: str) -> HttpResponseBase:
+        adapter = get_adapter(request.user, f"{namespace}/{name}")
+        revision = get_revision(request.user, adapter, ref)
+        file = revision.files.select_related("blob").filter(path=path).first()
+        if file is None:
+            raise NotFound(detail=f"{adapter.full_name}@{ref} has no file {path!r}")
+        response = serve_blob(request, file.blob, name=path.rpartition("/")[2])
+        starts_here = response.status_code == 200 or response.get("Content-Range", "").startswith("bytes 0-")
+        if request.method == "GET" and path.endswith(_WEIGHTS) and starts_here:
+            count_download(adapter)
+        return response
+
+
+def serve_blob(request: Request, blob: Blob, *, name: str) -> HttpResponseBase:
+    """A blob as 200, 206, 304 or 416; its ETag is the quoted SHA-256, and it is never shown inline."""
+    etag = f'"{blob.sha256}"'
+    headers = {
+        "ETag": etag,
+        "Accept-Ranges": "bytes",
+        "Content-Disposition": f'attachment; filename="{name}"',
+        "Cache-Control": "private, max-age=0, must-revalidate",
+    }
+    if _matches(request.headers.get("If-None-Match", ""), etag):
+        return HttpResponse(status=304, headers=headers)
+    wanted = _range(request, blob, etag)
+    if wanted is None:
+        start, length, status = 0, blob.size_bytes, 200
+    else:
+        start, length = wanted
+        if length <= 0:
+            headers["Content-Range"] = f"bytes */{blob.size_bytes}"
+            detail = f"the file has {blob.size_bytes} bytes; received {request.headers.get('Range')}"
+            return Response({"code": "range_not_satisfiable", "detail": detail}, status=416, headers=headers)
+        headers["Content-Range"] = f"bytes {start}-{start + length - 1}/{blob.size_bytes}"
+        status = 206
+    headers["Content-Length"] = str(length)
+    if request.method == "HEAD":
+        return HttpResponse(status=status, headers=headers, content_type="application/octet-stream")
+    chunks = blob_store().read(blob.sha256, start=start, length=length)
+    return StreamingHttpResponse(chunks, status=status, headers=headers, content_type="application/octet-stream")
+
+
+def _matches(header: str, etag: str) -> bool:
+    return etag in (tag.strip().removeprefix("W/") for tag in header.split(",")) or header.strip() == "*"
+
+
+def _range(request: Request, blob: Blob, etag: str) -> tuple[int, int] | None:
+    """Start and length of the one range asked for; None for the whole file, a length of 0 if it cannot be met."""
+    header = request.headers.get("Range", "")
+    match = _RANGE.fullmatch(header.replace(" ", ""))
+    if match is None or not any(match.groups()) or request.headers.get("If-Range", etag) != etag:
+        return None
+    first, last = match.groups()
+    if not first:
+        length = min(int(last), blob.size_bytes)
+        return blob.size_bytes - length, length
+    start, end = int(first), min(int(last) if last else blob.size_bytes, blob.size_bytes - 1)
+    return start, max(end - start + 1, 0)

@@ -1,0 +1,158 @@
+"""``/adapters/{ns}/{name}/revisions``: commits, what was found about them, and reviews."""
+
+from typing import Any
+
+from drf_spectacular.utils import extend_schema
+from rest_framework import serializers
+from rest_framework.request import Request
+from rest_framework.response import Response
+from rest_framework.views import APIView
+
+from catalog.adapters.models import Revision
+from catalog.adapters.queries import get_adapter, get_revision
+from catalog.paging import page_of
+from catalog.reviews.models import Decision
+from catalog.reviews.services import decide
+from hub.api.authentication import actor_of
+from hub.api.shapes import CURSOR, LIMIT, Input, Output, cursor_and_limit, page_response, page_schema, read
+
+
+class FileOutput(Output):
+    """One file of a revision."""
+
+    path = serializers.CharField()
+    size_bytes = serializers.IntegerField(source="blob.size_bytes")
+    sha256 = serializers.CharField(source="blob.sha256")
+    git_id = serializers.CharField(source="blob.git_id")
+
+
+class ReviewOutput(Output):
+    """A decision."""
+
+    decision = serializers.CharField()
+    reason = serializers.CharField()
+    reviewer = serializers.CharField(source="reviewer.username")
+    created_at = serializers.DateTimeField()
+
+
+class RevisionOutput(Output):
+    """A commit with its facts, claims and findings."""
+
+    commit_id = serializers.CharField()
+    tree_id = serializers.CharField()
+    adapter = serializers.CharField(source="adapter.full_name")
+    version = serializers.SerializerMethodField()
+    state = serializers.CharField()
+    is_default = serializers.SerializerMethodField()
+    message = serializers.CharField()
+    author = serializers.CharField(source="author.username", default=None)
+    created_at = serializers.DateTimeField()
+    published_at = serializers.DateTimeField(allow_null=True)
+    size_bytes = serializers.IntegerField()
+    summary = serializers.CharField()
+    task = serializers.CharField()
+    languages = serializers.ListField(child=serializers.CharField())
+    license = serializers.CharField()
+    tags = serializers.ListField(child=serializers.CharField())
+    files = FileOutput(many=True)
+    facts = serializers.JSONField()
+    claims = serializers.JSONField()
+    report = serializers.JSONField()
+    base_model = serializers.SerializerMethodField()
+    method = serializers.CharField()
+    rank = serializers.IntegerField(allow_null=True)
+    job = serializers.UUIDField(source="validation_job_id", allow_null=True)
+    review = serializers.SerializerMethodField()
+
+    def get_version(self, revision: Revision) -> str | None:
+        """The version tag that it holds; None once a refusal freed it."""
+        version = getattr(revision, "version", None)
+        return version.name if version else None
+
+    def get_is_default(self, revision: Revision) -> bool:
+        """Whether a pull without a version gets this one."""
+        default = revision.adapter.default_version
+        return default is not None and default.revision_id == revision.pk
+
+    def get_base_model(self, revision: Revision) -> dict[str, str] | None:
+        """Id and revision of the base model that it was checked against."""
+        base = revision.base_model
+        return {"id": base.name, "revision": base.revision} if base else None
+
+    def get_review(self, revision: Revision) -> dict[str, Any] | None:
+        """The newest decision."""
+        newest = next(iter(revision.reviews.all()), None)
+        return dict(ReviewOutput(newest).data) if newest else None
+
+
+class ReviewInput(Input):
+    """A decision to make."""
+
+    decision = serializers.ChoiceField(Decision.values)
+    reason = serializers.CharField(max_length=5000, allow_blank=True, default="")
+
+
+class ReviewedOutput(ReviewOutput):
+    """The decision made, and what became of the revision."""
+
+    revision = RevisionOutput()
+
+
+class RevisionsView(APIView):
+    """The revisions of an adapter that the caller may see, newest first."""
+
+    @extend_schema(
+        operation_id="revisions_list",
+        summary="List revisions",
+        parameters=[CURSOR, LIMIT],
+        responses=page_schema(RevisionOutput),
+    )
+    def get(self, request: Request, namespace: str, name: str) -> Response:
+        adapter = get_adapter(request.user, f"{namespace}/{name}")
+        cursor, limit = cursor_and_limit(request)
+        found = adapter.revisions.visible_to(request.user).for_display()
+        return page_response(
+            page_of(found, ("-created_at", "-id"), cursor=cursor, limit=limit), RevisionOutput, request
+        )
+
+
+class RevisionView(APIView):
+    """One revision."""
+
+    @extend_schema(summary="Show a revision", responses=RevisionOutput)
+    def get(self, request: Request, namespace: str, name: str, commit_id: str) -> Response:
+        revision = get_revision(request.user, get_adapter(request.user, f"{namespace}/{name}"), commit_id)
+        return Response(RevisionOutput(revision, context={"request": request}).data)
+
+
+class ReviewsView(APIView):
+    """Decide about a revision."""
+
+    write_scope = "review"
+
+    @extend_schema(summary="Approve or reject", request=ReviewInput, responses={201: ReviewedOutput})
+    def post(self, request: Request, namespace: str, name: str, commit_id: str) -> Response:
+        adapter = get_adapter(request.user, f"{namespace}/{name}")
+        review = decide(actor_of(request), get_revision(request.user, adapter, commit_id), **read(ReviewInput, request))
+        review.revision = get_revision(request.user, adapter, review.revision.commit_id)
+        return Response(ReviewedOutput(review, context={"request": request}).data, status=201)
+
+
+class QueueView(APIView):
+    """Pending revisions that the caller may decide, oldest first."""
+
+    is_login_required = True
+
+    @extend_schema(
+        operation_id="queue_list",
+        summary="The review queue",
+        parameters=[CURSOR, LIMIT],
+        responses=page_schema(RevisionOutput),
+    )
+    def get(self, request: Request) -> Response:
+        found = Revision.objects.awaiting_review_by(request.user).for_display()
+        namespace = request.query_params.get("namespace")
+        if namespace:
+            found = found.filter(adapter__namespace__name=namespace)
+        cursor, limit = cursor_and_limit(request)
+        return page_response(page_of(found, ("created_at", "id"), cursor=cursor, limit=limit), RevisionOutput, request)

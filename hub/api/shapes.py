@@ -1,0 +1,103 @@
+"""Serializer bases: input that refuses unknown fields, pages, and the error form for the schema."""
+
+from functools import lru_cache
+from typing import Any
+
+from drf_spectacular.utils import OpenApiParameter
+from rest_framework import serializers
+from rest_framework.request import Request
+from rest_framework.response import Response
+
+from catalog.errors import InvalidInput
+from catalog.paging import DEFAULT_LIMIT, Page
+
+CURSOR = OpenApiParameter("cursor", str, description="The next_cursor of the page before")
+LIMIT = OpenApiParameter("limit", int, description="1 to 100, default 20")
+
+
+class Input(serializers.Serializer[Any]):
+    """A request body; a field that it does not know is an error, so that a typing error never passes silently."""
+
+    def to_internal_value(self, data: Any) -> Any:
+        """Refuse unknown fields, then read as usual."""
+        if isinstance(data, dict):
+            for name in data:
+                if name not in self.fields:
+                    known = ", ".join(sorted(self.fields))
+                    raise serializers.ValidationError(
+                        {name: [serializers.ErrorDetail(f"unknown; known are {known}", "unknown_field")]}
+                    )
+        return super().to_internal_value(data)
+
+
+class Output(serializers.Serializer[Any]):
+    """A response body."""
+
+
+class ErrorOutput(Output):
+    """Any response of status 400 and above."""
+
+    code = serializers.CharField()
+    detail = serializers.CharField()
+    field = serializers.CharField(required=False)
+    hint = serializers.CharField(required=False)
+
+
+def read(serializer: type[Input], request: Request) -> dict[str, Any]:
+    """The checked request body. Raises ValidationError."""
+    bound = serializer(data=request.data)
+    bound.is_valid(raise_exception=True)
+    return dict(bound.validated_data)
+
+
+@lru_cache
+def page_schema(item: type[Output]) -> Any:
+    """The schema of a page of ``item``."""
+    fields = {
+        "results": item(many=True),
+        "next_cursor": serializers.CharField(allow_null=True),
+        "count": serializers.IntegerField(),
+        "is_count_exact": serializers.BooleanField(),
+        "__doc__": f"A page of {item.__name__.removesuffix('Output')} objects.",
+    }
+    return type(f"{item.__name__.removesuffix('Output')}Page", (Output,), fields)
+
+
+def page_response(page: Page[Any], item: type[Output], request: Request) -> Response:
+    """A page as the API's page shape."""
+    return Response(
+        {
+            "results": item(page.rows, many=True, context={"request": request}).data,
+            "next_cursor": page.next_cursor,
+            "count": page.count,
+            "is_count_exact": page.is_count_exact,
+        }
+    )
+
+
+def cursor_and_limit(request: Request) -> tuple[str | None, int]:
+    """The two paging parameters. Raises InvalidInput."""
+    return request.query_params.get("cursor") or None, integer(request, "limit", DEFAULT_LIMIT) or DEFAULT_LIMIT
+
+
+def integer(request: Request, name: str, default: int | None = None) -> int | None:
+    """A whole-number query parameter. Raises InvalidInput."""
+    text = request.query_params.get(name)
+    if text is None or text == "":
+        return default
+    try:
+        return int(text)
+    except ValueError as error:
+        raise InvalidInput(detail=f"{name} is {text[:40]!r}; it must be a whole number", field=name) from error
+
+
+def refuse_unknown_parameters(request: Request, known: set[str]) -> None:
+    """Raise InvalidInput ``unknown_field`` for a query parameter that does nothing."""
+    unknown = sorted(set(request.query_params) - known - {"cursor", "limit", "format"})
+    if unknown:
+        raise InvalidInput(
+            "unknown_field",
+            f"{unknown[0]!r} is no parameter here",
+            field=unknown[0],
+            hint=f"Known are {', '.join(sorted(known))}.",
+        )

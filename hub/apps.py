@@ -1,0 +1,13 @@
+"""Registers the hub with Django, and makes its Celery application the current one."""
+
+from django.apps import AppConfig
+
+
+class HubConfig(AppConfig):
+    """Application ``hub``."""
+
+    name = "hub"
+
+    def ready(self) -> None:
+        """Load the checks, and the Celery application that tasks are sent through."""
+        from hub import celery, checks  # noqa: F401
