@@ -12,7 +12,7 @@ _PUBLIC = {
     "inspect_folder": "formats.inspection",
     "fits": "formats.compatibility",
 }
-__all__ = ["BaseShapes", "Finding", "FormatError", "Inspection", "fits", "inspect_folder"]  # noqa: F822
+__all__ = ["BaseShapes", "Finding", "FormatError", "Inspection", "fits", "inspect_folder"]
 
 
 def __getattr__(name: str) -> object:

@@ -67,10 +67,12 @@ class Recognition:
 def methods() -> tuple[Method, ...]:
     """Every registered method, in the registry's order."""
     text = files(__package__).joinpath("methods.toml").read_text("utf-8")
-    rows = tomllib.loads(text)["method"]
-    return tuple(
-        Method(**{key: tuple(value) if isinstance(value, list) else value for key, value in row.items()}) for row in rows
-    )
+    rows: list[dict[str, Any]] = tomllib.loads(text)["method"]
+    return tuple(Method(**{key: _frozen(value) for key, value in row.items()}) for row in rows)
+
+
+def _frozen(value: Any) -> Any:
+    return tuple(value) if isinstance(value, list) else value
 
 
 @cache

@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 Array = NDArray[np.float64]
+_BLOCK_ELEMENTS = 4096
 
 
 @dataclass(frozen=True)
@@ -64,9 +65,22 @@ def thin_form(a: NDArray[Any], b: NDArray[Any], scale: float = 1.0) -> tuple[Arr
 
 def spectrum_of(a: NDArray[Any], b: NDArray[Any], scale: float = 1.0) -> Spectrum:
     """Singular values of `scale * b @ a` for `a` (r, d_in) and `b` (d_out, r), without forming the update."""
-    r_b = np.linalg.qr(np.asarray(b, dtype=np.float64) * scale, mode="r")
-    r_a = np.linalg.qr(np.asarray(a, dtype=np.float64).T, mode="r")
-    return Spectrum(np.linalg.svd(r_b @ r_a.T, compute_uv=False))
+    core = _r_factor(np.asarray(b, dtype=np.float64) * scale) @ _r_factor(np.asarray(a, dtype=np.float64).T).T
+    return Spectrum(np.linalg.svd(core, compute_uv=False).astype(np.float64))
+
+
+def _r_factor(tall: Array) -> Array:
+    """R (min(d, r), r) of a QR of `tall` (d, r), up to signs, by a tree of small QRs.
+
+    The blocks stay below the size at which BLAS starts threads, whose start costs more than these factorisations.
+    """
+    width = tall.shape[1]
+    rows = max(2 * width, _BLOCK_ELEMENTS // max(1, width))
+    while tall.shape[0] > rows:
+        missing = -tall.shape[0] % rows
+        padded = np.concatenate([tall, np.zeros((missing, width))]) if missing else tall
+        tall = np.asarray(np.linalg.qr(padded.reshape(-1, rows, width), mode="r")).reshape(-1, width)
+    return np.asarray(np.linalg.qr(tall, mode="r"))
 
 
 def _round(value: float) -> float:

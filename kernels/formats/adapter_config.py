@@ -32,7 +32,14 @@ _PATTERN_KEYS = frozenset(
 )  # fmt: skip
 # Keys that load code or files somewhere downstream; refused whenever they say anything.
 _CODE_KEYS = frozenset(
-    {"auto_map", "custom_code", "trust_remote_code", "_attn_implementation_internal", "custom_pipelines", "code_revision"}
+    {
+        "auto_map",
+        "custom_code",
+        "trust_remote_code",
+        "_attn_implementation_internal",
+        "custom_pipelines",
+        "code_revision",
+    }
 )
 
 
@@ -73,10 +80,15 @@ def check_config(config: Mapping[str, Any]) -> tuple[str | None, list[Finding]]:
     allowed = _allowed_keys(peft_type)
     for key, value in config.items():
         if key in allowed:
-            findings += _check_value(key, value)
+            findings += [] if value == allowed[key] else _check_value(key, value)
         elif value is None or value is False or value in ("", [], {}):
             findings.append(
-                Finding("config_key_ignored", "warning", f"{key!r:.80} is no key of {declared}; it is empty.", received=value)
+                Finding(
+                    "config_key_ignored",
+                    "warning",
+                    f"{key!r:.80} is no key of {declared}; it is empty.",
+                    received=value,
+                )
             )
         else:
             findings.append(_unknown_key(key, value, str(declared)))
@@ -95,10 +107,11 @@ def known_types() -> frozenset[str]:
     return frozenset(_schema())
 
 
-def _allowed_keys(peft_type: str | None) -> frozenset[str]:
+def _allowed_keys(peft_type: str | None) -> dict[str, Any]:
+    """Key to default; every key of every type when the type is not known."""
     if peft_type in known_types():
-        return frozenset(_schema()[str(peft_type)])
-    return frozenset(key for table in _schema().values() for key in table)
+        return _schema()[str(peft_type)]
+    return {key: None for table in _schema().values() for key in table}
 
 
 def _unknown_key(key: str, value: Any, declared: str) -> Finding:

@@ -9,9 +9,7 @@ from .base_shapes import CONV1D_MODEL_TYPES, ModuleShape, embedding_name
 _NOT_CONV1D = ("lm_head", "score", "classifier", "qa_outputs", "summary", "wte", "wpe")
 
 
-def modules_from_parameters(
-    shapes: Mapping[str, tuple[int, ...]], model_type: str | None
-) -> dict[str, ModuleShape]:
+def modules_from_parameters(shapes: Mapping[str, tuple[int, ...]], model_type: str | None) -> dict[str, ModuleShape]:
     """Group `module.weight` and `module.bias` into modules; anything else is a bare parameter."""
     modules: dict[str, ModuleShape] = {}
     for name, shape in shapes.items():

@@ -130,7 +130,7 @@ class BaseShapes:
         shapes: Mapping[str, Any],
         *,
         config: Mapping[str, Any] | None = None,
-        id: str = "",  # noqa: A002 - the field's own name
+        id: str = "",
         revision: str = "main",
     ) -> BaseShapes:
         """Build from `{"parameter.name": [..]}` or `{"components": {"unet": {...}, ...}}`.
@@ -151,7 +151,11 @@ class BaseShapes:
 
     @classmethod
     def from_safetensors_folder(
-        cls, folder: str | Path, *, id: str = "", revision: str = "main"  # noqa: A002
+        cls,
+        folder: str | Path,
+        *,
+        id: str = "",
+        revision: str = "main",
     ) -> BaseShapes:
         """Build from a model folder: config.json and the headers of its safetensors files, no weights read.
 
@@ -162,7 +166,9 @@ class BaseShapes:
         config = json.loads(config_path.read_text("utf-8")) if config_path.is_file() else {}
         shards = _weight_files(folder)
         if not shards:
-            raise FormatError("base_not_found", f"No safetensors weights in {folder.name!r}.", hint="Give a shape table.")
+            raise FormatError(
+                "base_not_found", f"No safetensors weights in {folder.name!r}.", hint="Give a shape table."
+            )
         shapes: dict[str, tuple[int, ...]] = {}
         for shard in shards:
             shapes.update(read_header(shard).shapes)

@@ -32,9 +32,7 @@ def detect(config: Mapping[str, Any] | None, shapes: Shapes) -> str:
     return "peft" if any(name.startswith(ROOT) for name in shapes) else "unknown"
 
 
-def group(
-    dialect: str, config: Mapping[str, Any] | None, shapes: Shapes, scalar: Callable[[str], float]
-) -> Grouped:
+def group(dialect: str, config: Mapping[str, Any] | None, shapes: Shapes, scalar: Callable[[str], float]) -> Grouped:
     """Read the tensors of one file into canonical pairs, heads and the rest; `scalar` reads one stored number."""
     config = config or {}
     if dialect == "peft":

@@ -22,9 +22,7 @@ _TASKS = {
 _KNOWN_TASKS = frozenset().union(*_TASKS.values())
 
 
-def declared_base(
-    option: str | None, config: Mapping[str, Any], claims: Mapping[str, Any]
-) -> dict[str, Any]:
+def declared_base(option: str | None, config: Mapping[str, Any], claims: Mapping[str, Any]) -> dict[str, Any]:
     """`declared`, `declared_from`, `in_config`, `is_path`: a local path in a config never counts as declared."""
     in_config = config.get("base_model_name_or_path") or config.get("model_name")
     in_config = in_config if isinstance(in_config, str) and in_config else None

@@ -31,9 +31,7 @@ class FormatError(ValueError):
 
     def as_finding(self, file: str | None = None) -> Finding:
         """The same message as a line of a report."""
-        return Finding(
-            self.code, "error", self.detail, self.hint, self.tensor, self.expected, self.received, file
-        )
+        return Finding(self.code, "error", self.detail, self.hint, self.tensor, self.expected, self.received, file)
 
     def as_dict(self) -> dict[str, Any]:
         """JSON-serialisable form; absent parts are left out."""

@@ -19,7 +19,9 @@ _TEXT_SUFFIXES = frozenset(
     {".json", ".jsonl", ".txt", ".md", ".yaml", ".yml", ".csv", ".tsv", ".model", ".jinja", ".bib", ".cff", ".toml"}
 )
 _PICTURE_SUFFIXES = frozenset({".png", ".jpg", ".jpeg", ".gif", ".webp"})
-_PLAIN_NAMES = frozenset({"license", "licence", "notice", "readme", "copying", "authors", ".gitattributes", ".gitignore"})
+_PLAIN_NAMES = frozenset(
+    {"license", "licence", "notice", "readme", "copying", "authors", ".gitattributes", ".gitignore"}
+)
 _PREFERRED = ("adapter_model.safetensors", "adapter.safetensors", "adapters.safetensors")
 _COMPANIONS = frozenset({"model_head.safetensors", "model_adapter_fusion.safetensors"})
 _ZIP, _PICKLE_PROTOCOLS = b"PK\x03\x04", frozenset({2, 3, 4, 5})
@@ -32,7 +34,12 @@ def check_files(files: Mapping[str, Path]) -> list[Finding]:
     for name, path in files.items():
         if not is_plain_path(name):
             findings.append(
-                Finding("path_refused", "error", f"The path {name[:80]!a} is not a plain relative path.", received=ascii(name[:200]))
+                Finding(
+                    "path_refused",
+                    "error",
+                    f"The path {name[:80]!a} is not a plain relative path.",
+                    received=ascii(name[:200]),
+                )
             )
             continue
         suffix = PurePosixPath(name).suffix.lower()
@@ -40,7 +47,13 @@ def check_files(files: Mapping[str, Path]) -> list[Finding]:
             findings.append(pickle_finding(name, f"{name} is a pickle by its name"))
         elif suffix in CODE_SUFFIXES:
             findings.append(
-                Finding("code_refused", "error", f"{name} is executable code.", "An adapter is data; leave code out.", file=name)
+                Finding(
+                    "code_refused",
+                    "error",
+                    f"{name} is executable code.",
+                    "An adapter is data; leave code out.",
+                    file=name,
+                )
             )
         elif suffix != ".safetensors":
             findings += _check_other(name, suffix, path)
@@ -57,7 +70,9 @@ def choose_weights(files: Mapping[str, Path], *, is_mixture: bool = False) -> tu
         return names[0], []
     if not names:
         hint = _SAVE_SAFELY
-        return None, [Finding("weights_missing", "error", "There is no safetensors weights file.", hint, expected="*.safetensors")]
+        return None, [
+            Finding("weights_missing", "error", "There is no safetensors weights file.", hint, expected="*.safetensors")
+        ]
     chosen = next((name for name in _PREFERRED if name in names), None)
     finding = Finding(
         "weights_ambiguous", "error", f"There are {len(names)} weights files: {', '.join(sorted(names)[:5])}.",
@@ -98,4 +113,6 @@ def _check_other(name: str, suffix: str, path: Path) -> list[Finding]:
     stem = PurePosixPath(name).name.lower()
     if suffix in _TEXT_SUFFIXES | _PICTURE_SUFFIXES or stem.split(".")[0] in _PLAIN_NAMES or stem in _PLAIN_NAMES:
         return []
-    return [Finding("file_kind_unknown", "warning", f"{name} is no file that adapters need.", "Leave it out.", file=name)]
+    return [
+        Finding("file_kind_unknown", "warning", f"{name} is no file that adapters need.", "Leave it out.", file=name)
+    ]

@@ -69,7 +69,7 @@ class Header:
         return {name: info.shape for name, info in self.tensors.items()}
 
 
-def read_header(path: str | os.PathLike[str], *, limits: Limits = Limits()) -> Header:  # noqa: B008 - frozen
+def read_header(path: str | os.PathLike[str], *, limits: Limits = Limits()) -> Header:
     """Read and check the header of the safetensors file at `path`.
 
     Raises FormatError with a code of its own for every way a header can lie: length, JSON, duplicate or unknown
@@ -126,7 +126,9 @@ def _parse_json(raw: bytes) -> dict[str, Any]:
     except FormatError:
         raise
     except (ValueError, RecursionError) as error:
-        raise FormatError("header_malformed", f"The header is not JSON: {type(error).__name__}.", hint=_REMAKE) from None
+        raise FormatError(
+            "header_malformed", f"The header is not JSON: {type(error).__name__}.", hint=_REMAKE
+        ) from None
     assert isinstance(document, dict)  # it begins with a brace
     return document
 

@@ -42,7 +42,10 @@ def _fused_attention(pairs: list[LowRankPair], base: BaseShapes) -> Resolved:
         block, which = int(pair.module.split(".")[1]), pair.module.rsplit(".", 1)[-1]
         if fused and block < len(fused):
             row = base.modules[fused[block]]
-            resolved[pair.module] = fused[block], ModuleShape("linear", (row.shape[0] // 3, *row.shape[1:]), row.has_bias)
+            resolved[pair.module] = (
+                fused[block],
+                ModuleShape("linear", (row.shape[0] // 3, *row.shape[1:]), row.has_bias),
+            )
         elif not fused and block < len(parts[which]):
             resolved[pair.module] = parts[which][block], base.modules[parts[which][block]]
     return resolved
@@ -53,7 +56,9 @@ def _stable_diffusion(pairs: list[LowRankPair], base: BaseShapes) -> Resolved:
     resolved: Resolved = {}
     for part, orders in (("unet", _unet_orders(base)), ("text_encoder", iter([_text_order(base)]))):
         mine = [pair for pair in pairs if pair.module.startswith(part + ":")]
-        candidates = [dict(zip([pair.module for pair in sorted(mine, key=_number)], order, strict=False)) for order in orders]
+        candidates = [
+            dict(zip([pair.module for pair in sorted(mine, key=_number)], order, strict=False)) for order in orders
+        ]
         if not mine or not candidates:
             continue
         best = max(candidates, key=lambda table: sum(_fits(pair, table, base) for pair in mine))
@@ -90,4 +95,6 @@ def _text_order(base: BaseShapes) -> list[str]:
     paths = [
         path for path in base.modules if path.startswith("text_encoder.") and path.rsplit(".", 1)[-1] in _TEXT_LEAVES
     ]
-    return sorted(paths, key=lambda path: (natural(path.rsplit(".", 1)[0]), _TEXT_LEAVES.index(path.rsplit(".", 1)[-1])))
+    return sorted(
+        paths, key=lambda path: (natural(path.rsplit(".", 1)[0]), _TEXT_LEAVES.index(path.rsplit(".", 1)[-1]))
+    )

@@ -27,7 +27,9 @@ def read_tensor(path: str | os.PathLike[str], header: Header, name: str) -> Arra
     BF16 and 8-bit floats are widened to float32, which holds them exactly. KeyError for an unknown name.
     """
     info = header.tensors[name]
-    raw = np.memmap(path, dtype=np.uint8, mode="r", offset=header.data_start + info.start, shape=(info.end - info.start,))
+    raw = np.memmap(
+        path, dtype=np.uint8, mode="r", offset=header.data_start + info.start, shape=(info.end - info.start,)
+    )
     return _decode(raw, info.dtype).reshape(info.shape)
 
 
