@@ -1,0 +1,68 @@
+"""Domain errors as pages: the same code and hint as in the API, with the right status."""
+
+from collections.abc import Callable
+from functools import wraps
+from typing import Any
+
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import render
+
+from catalog.errors import (
+    Busy,
+    Conflict,
+    DomainError,
+    Gone,
+    InvalidInput,
+    NotFound,
+    NotPermitted,
+    TooLarge,
+    Unprocessable,
+)
+
+View = Callable[..., HttpResponse]
+
+_STATUSES: dict[type[DomainError], int] = {
+    InvalidInput: 400,
+    NotPermitted: 403,
+    NotFound: 404,
+    Conflict: 409,
+    Gone: 410,
+    TooLarge: 413,
+    Unprocessable: 422,
+    Busy: 503,
+}
+_TITLES = {
+    400: "That cannot be read",
+    403: "Not permitted",
+    404: "Nothing here",
+    409: "Not in this state",
+    410: "Withdrawn",
+    413: "Too large",
+    422: "That contradicts itself",
+    503: "Busy",
+}
+
+
+def status_of(error: DomainError) -> int:
+    """The HTTP status of ``error``: that of the nearest class in the tree, else 400."""
+    return next((_STATUSES[kind] for kind in type(error).__mro__ if kind in _STATUSES), 400)
+
+
+def error_page(request: HttpRequest, error: DomainError) -> HttpResponse:
+    """A page that says what was received, what is wrong and what to do."""
+    status = status_of(error)
+    title = _TITLES.get(status, "That did not work")
+    return render(request, "error.html", {"error": error, "title": title, "status": status}, status=status)
+
+
+def page(view: View) -> View:
+    """Wrap ``view``: a domain error that it raises becomes an error page."""
+
+    @wraps(view)
+    def wrapped(request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
+        try:
+            return view(request, *args, **kwargs)
+        except DomainError as error:
+            return error_page(request, error)
+
+    return wrapped

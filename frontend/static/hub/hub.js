@@ -1,0 +1,48 @@
+// Copy buttons and the keys of the decision bar. Every page works without this file.
+"use strict";
+
+function showCopyButtons(root) {
+  if (!navigator.clipboard) return;
+  for (const button of root.querySelectorAll("button[data-copy][hidden]")) button.hidden = false;
+}
+
+async function copy(button) {
+  const source = document.getElementById(button.dataset.copy);
+  await navigator.clipboard.writeText(source.textContent);
+  button.textContent = "Copied";
+  setTimeout(() => { button.textContent = "Copy"; }, 1500);
+}
+
+function isTyping(target) {
+  return target instanceof Element && target.closest("input, textarea, select, [contenteditable]") !== null;
+}
+
+function press(key) {
+  const control = document.querySelector(`[data-key="${CSS.escape(key)}"]`);
+  if (!control) return false;
+  const needed = control.dataset.needs && document.getElementById(control.dataset.needs);
+  if (needed && !needed.value.trim()) needed.focus();
+  else control.click();
+  return true;
+}
+
+document.addEventListener("click", (event) => {
+  const button = event.target instanceof Element && event.target.closest("button[data-copy]");
+  if (button) copy(button).catch(() => { button.textContent = "Not allowed"; });
+});
+
+document.addEventListener("keydown", (event) => {
+  if (event.ctrlKey || event.metaKey || event.altKey || event.repeat || isTyping(event.target)) return;
+  if (press(event.key)) event.preventDefault();
+});
+
+// A rejection without a reason stays on the page; the server refuses it as well.
+document.addEventListener("submit", (event) => {
+  const needed = event.submitter?.dataset.needs && document.getElementById(event.submitter.dataset.needs);
+  if (!needed || needed.value.trim()) return;
+  event.preventDefault();
+  needed.focus();
+});
+
+showCopyButtons(document);
+document.addEventListener("htmx:load", (event) => showCopyButtons(event.target));

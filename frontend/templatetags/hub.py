@@ -1,0 +1,105 @@
+"""How the pages write sizes, numbers, ages and addresses."""
+
+from datetime import datetime
+from typing import Any
+from urllib.parse import quote
+
+from django import template
+from django.urls import reverse
+from django.utils import timezone
+
+from catalog.adapters.models import Revision
+from catalog.search.models import SearchEntry
+
+register = template.Library()
+
+_AGES = ((31_536_000, "year"), (2_592_000, "month"), (86_400, "day"), (3_600, "hour"), (60, "minute"))
+
+
+@register.filter
+def size(value: Any) -> str:
+    """Bytes for a person: ``1.4 MB``."""
+    amount = float(value or 0)
+    for unit in ("B", "kB", "MB", "GB"):
+        if amount < 1000:
+            return f"{amount:.0f} {unit}" if unit == "B" or amount >= 100 else f"{amount:.1f} {unit}"
+        amount /= 1000
+    return f"{amount:.1f} TB"
+
+
+@register.filter
+def count(value: Any) -> str:
+    """A whole number with thousands apart."""
+    return f"{int(value):,}" if value is not None and value != "" else ""
+
+
+@register.filter
+def age(moment: datetime | None) -> str:
+    """How long ago, in one unit: ``3 days ago``."""
+    if moment is None:
+        return ""
+    seconds = (timezone.now() - moment).total_seconds()
+    for length, unit in _AGES:
+        if seconds >= length:
+            number = int(seconds // length)
+            return f"{number} {unit}{'s' if number > 1 else ''} ago"
+    return "just now"
+
+
+@register.filter
+def digest(value: str) -> str:
+    """The first twelve characters of a digest."""
+    return str(value)[:12]
+
+
+@register.filter
+def words(padded: str) -> str:
+    """``" de fr "`` as ``de, fr``."""
+    return ", ".join(str(padded).split())
+
+
+@register.filter
+def number(value: float) -> str:
+    """Three significant digits."""
+    return f"{value:.3g}"
+
+
+@register.filter
+def version_name(revision: Revision) -> str:
+    """The version of a revision, or the start of its commit id where it has none."""
+    return revision.version.name if hasattr(revision, "version") else revision.commit_id[:12]
+
+
+@register.filter
+def revision_url(revision: Revision) -> str:
+    """The page of one revision of an adapter."""
+    ref = revision.version.name if hasattr(revision, "version") else revision.commit_id
+    return reverse("adapter-version", args=[revision.adapter.namespace.name, revision.adapter.name, ref])
+
+
+@register.filter
+def entry_url(entry: SearchEntry) -> str:
+    """The page of a search entry's adapter."""
+    return reverse("adapter", args=entry.full_name.split("/", 1))
+
+
+@register.filter
+def review_url(revision: Revision) -> str:
+    """The review of one revision."""
+    return reverse("review", args=[revision.adapter.namespace.name, revision.adapter.name, revision.commit_id])
+
+
+@register.simple_tag
+def file_url(revision: Revision, ref: str, path: str) -> str:
+    """Where the API serves one file of a revision."""
+    return f"/api/v1/adapters/{revision.adapter.full_name}/files/{quote(ref)}/{quote(path)}"
+
+
+@register.simple_tag(takes_context=True)
+def waiting_count(context: dict[str, Any]) -> int:
+    """How many revisions wait for the viewer's decision."""
+    request = context.get("request")
+    user = getattr(request, "user", None)
+    if user is None or not user.is_authenticated:
+        return 0
+    return Revision.objects.awaiting_review_by(user).count()

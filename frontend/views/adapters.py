@@ -1,0 +1,72 @@
+"""An adapter's page, for its default version or for one named in the address."""
+
+from typing import Any
+
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import redirect, render
+
+from catalog.accounts.services import can_review
+from catalog.adapters.models import Adapter, Revision
+from catalog.adapters.queries import get_adapter, get_revision
+from catalog.cards import render_card
+from catalog.names import version_key
+from frontend.charts import spectrum_chart
+from frontend.facts import claim_rows, disagreements, fact_rows, finding_lines, fit_of
+from frontend.snippets import load_snippets
+
+MOST_REVISIONS = 100
+
+
+def adapter_page(request: HttpRequest, namespace: str, name: str, version: str = "") -> HttpResponse:
+    """The page of ``namespace/name``. Raises NotFound and Gone; another spelling of the name is redirected."""
+    adapter = get_adapter(request.user, f"{namespace}/{name}")
+    if (adapter.namespace.name, adapter.name) != (namespace, name):
+        arguments = [adapter.namespace.name, adapter.name, *([version] if version else [])]
+        return redirect("adapter-version" if version else "adapter", *arguments)
+    revisions = visible_revisions(request, adapter)
+    revision = _shown(request, adapter, version, revisions)
+    context: dict[str, Any] = {"adapter": adapter, "revision": revision, "revisions": revisions}
+    if revision is not None:
+        hub_url = request.build_absolute_uri("/").rstrip("/")
+        context |= revision_context(revision, hub_url) | {
+            "can_review": revision.state == "pending" and can_review(request.user, adapter.namespace)
+        }
+    return render(request, "adapter/page.html", context)
+
+
+def visible_revisions(request: HttpRequest, adapter: Adapter) -> list[Revision]:
+    """The adapter's revisions that the viewer may see: versions from the highest down, then the rest, newest first."""
+    found = Revision.objects.visible_to(request.user).filter(adapter=adapter).exclude(state="withdrawn")
+    rows = list(found.select_related("version", "author").order_by("-created_at", "-id")[:MOST_REVISIONS])
+    named = [row for row in rows if hasattr(row, "version")]
+    named.sort(key=lambda row: version_key(row.version.name), reverse=True)
+    return named + [row for row in rows if not hasattr(row, "version")]
+
+
+def revision_context(revision: Revision, hub_url: str) -> dict[str, Any]:
+    """What the parts of a page about one revision show; shared by the adapter's page and the review."""
+    version = revision.version.name if hasattr(revision, "version") else ""
+    ref = version or revision.commit_id
+    return {
+        "ref": ref,
+        "fit": fit_of(revision),
+        "declared_base": str((revision.facts.get("base") or {}).get("declared") or revision.claims.get("base") or ""),
+        "facts": fact_rows(revision.facts),
+        "claims": claim_rows(revision),
+        "findings": finding_lines(revision.report),
+        "disagreements": disagreements(revision.report),
+        "spectrum": spectrum_chart(revision.facts),
+        "snippets": load_snippets(hub_url, revision.adapter.full_name, ref, str(revision.base_model or "")),
+        "card_html": render_card(revision.card) if revision.card.strip() else "",
+        "review": next(iter(revision.reviews.all()), None),
+    }
+
+
+def _shown(request: HttpRequest, adapter: Adapter, version: str, revisions: list[Revision]) -> Revision | None:
+    """The revision asked for; for an adapter without a published version, the newest that the viewer may see."""
+    if version or adapter.default_version is not None:
+        return get_revision(request.user, adapter, version)
+    if not revisions:
+        return None
+    newest = max(revisions, key=lambda row: (row.created_at, row.pk))
+    return get_revision(request.user, adapter, newest.commit_id)

@@ -1,0 +1,31 @@
+"""A namespace and its adapters."""
+
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import redirect, render
+
+from catalog.accounts.models import Namespace
+from catalog.accounts.services import role_in
+from catalog.adapters.models import Adapter
+from catalog.errors import NotFound
+from catalog.search.queries import SearchQuery, search
+
+
+def namespace_page(request: HttpRequest, namespace: str) -> HttpResponse:
+    """What ``namespace`` has published; its members also see what is not published yet. Raises NotFound."""
+    found = Namespace.objects.named(namespace).first()
+    if found is None:
+        raise NotFound(detail=f"no namespace {namespace!r}", hint="Search finds adapters by any word of their name.")
+    if found.name != namespace:
+        return redirect("namespace", found.name, permanent=False)
+    page = search(
+        SearchQuery(namespace=found.name, sort="newest"), request.user, cursor=request.GET.get("cursor") or None
+    )
+    unpublished = Adapter.objects.visible_to(request.user).filter(namespace=found, default_version=None)
+    context = {
+        "namespace": found,
+        "page": page,
+        "more_url": f"{request.path}?cursor={page.next_cursor}" if page.next_cursor else "",
+        "unpublished": unpublished.select_related("namespace").order_by("name"),
+        "role": role_in(request.user, found),
+    }
+    return render(request, "namespace.html", context)

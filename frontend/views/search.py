@@ -1,0 +1,36 @@
+"""Search: the same page whole, as the found part alone, or as the next rows, by what htmx asks for."""
+
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import render
+from django.utils.cache import patch_vary_headers
+
+from catalog.search.queries import facets, search
+from frontend.search_form import SORT_TITLES, chips, facet_groups, read_query, search_url
+
+PAGE_ROWS = 20
+
+
+def search_page(request: HttpRequest) -> HttpResponse:
+    """What ``request`` asks for. Raises InvalidInput for an unknown sort, a bad rank or a foreign cursor."""
+    query = read_query(request.GET)
+    found = search(query, request.user, cursor=request.GET.get("cursor") or None, limit=PAGE_ROWS)
+    more_url = search_url(query, cursor=found.next_cursor) if found.next_cursor else ""
+    context = {"query": query, "page": found, "more_url": more_url}
+    template = _template(request)
+    if template != "search/rows.html":
+        context |= {
+            "chips": chips(query),
+            "groups": facet_groups(query, facets(query, request.user)),
+            "sorts": SORT_TITLES,
+        }
+    response = render(request, template, context)
+    # One address, several bodies: a cache must not hand a fragment to somebody who opens the page.
+    patch_vary_headers(response, ["HX-Request", "HX-Target", "HX-History-Restore-Request"])
+    return response
+
+
+def _template(request: HttpRequest) -> str:
+    htmx = request.htmx  # type: ignore[attr-defined]
+    if not htmx or htmx.history_restore_request:
+        return "search/page.html"
+    return "search/rows.html" if htmx.target == "more" else "search/found.html"
