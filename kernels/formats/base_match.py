@@ -13,7 +13,6 @@ from .kohya import dotted
 from .peft import EMBEDDING_MODULES
 from .sequence_match import resolve_by_order
 
-MAX_LISTED = 20
 _PLAIN_HEADS = frozenset({"classifier", "score", "qa_outputs", "pre_classifier"})
 
 
@@ -27,10 +26,9 @@ class Match:
     findings: list[Finding] = field(default_factory=list)
 
     def fail(self, finding: Finding) -> None:
-        """Count a tensor that does not fit; only the first ones are listed."""
+        """Count and note a tensor that does not fit."""
         self.unmatched += 1
-        if self.unmatched <= MAX_LISTED:
-            self.findings.append(finding)
+        self.findings.append(finding)
 
 
 def match_base(grouped: Grouped, shapes: Shapes, base: BaseShapes, unchecked: frozenset[str] = frozenset()) -> Match:
@@ -107,11 +105,15 @@ def _check_copy(match: Match, name: str, module: str, shape: tuple[int, ...], ba
         elif shape[0] != row.shape[0]:
             match.findings.append(
                 Finding(
-                    "embedding_rows_differ", "warning", f"{name!r} has {shape[0]} rows; {base.id} has {row.shape[0]}.",
-                    "Tokens were added: ship the tokenizer with the adapter.", tensor=name,
-                    expected=list(row.shape), received=list(shape),
+                    "embedding_rows_differ",
+                    "warning",
+                    f"{name!r} has {shape[0]} rows; {base.id} has {row.shape[0]}.",
+                    "Tokens were added: ship the tokenizer with the adapter.",
+                    tensor=name,
+                    expected=list(row.shape),
+                    received=list(shape),
                 )
-            )  # fmt: skip
+            )
     elif last in _PLAIN_HEADS and len(shape) == 2 and base.hidden_size:
         match.checked += 1
         if shape[1] % base.hidden_size:
@@ -146,42 +148,63 @@ def compare_expected(grouped: Grouped, shapes: Shapes, expected: Mapping[str, tu
         if name not in shapes:
             match.fail(
                 Finding(
-                    "tensor_missing", "error", f"{name!r} is not in the file; this method needs it on {base_id}.",
-                    "Save all tensors of the adapter.", tensor=name, expected=list(wanted),
+                    "tensor_missing",
+                    "error",
+                    f"{name!r} is missing; this method needs it.",
+                    "Save all tensors of the adapter.",
+                    tensor=name,
+                    expected=list(wanted),
                 )
-            )  # fmt: skip
+            )
             continue
         match.checked += 1
         if tuple(wanted) != shapes[name]:
             match.fail(
                 Finding(
-                    "shape_mismatch", "error", f"{name!r} has shape {list(shapes[name])}; on {base_id} it is {list(wanted)}.",
-                    "Is this the base model it was trained on?", tensor=name, expected=list(wanted),
+                    "shape_mismatch",
+                    "error",
+                    f"{name!r} has shape {list(shapes[name])}; {base_id} needs {list(wanted)}.",
+                    "Is this the base model it was trained on?",
+                    tensor=name,
+                    expected=list(wanted),
                     received=list(shapes[name]),
                 )
-            )  # fmt: skip
+            )
     for name in sorted(ours - set(expected)):
         match.fail(
             Finding(
-                "module_unknown", "error", f"{name!r} belongs to no module that this configuration targets on {base_id}.",
-                "Is this the base model it was trained on?", tensor=name, received=list(shapes[name]),
+                "module_unknown",
+                "error",
+                f"{name!r} belongs to no module targeted on {base_id}.",
+                "Is this the base model it was trained on?",
+                tensor=name,
+                received=list(shapes[name]),
             )
-        )  # fmt: skip
+        )
     return match
 
 
 def _unknown_module(tensor: str, module: str, base: BaseShapes) -> Finding:
     return Finding(
-        "module_unknown", "error", f"{base.id} has no module {module!r}, which {tensor!r} is for.",
-        "Is this the base model it was trained on?", tensor=tensor, expected=f"a module of {base.id}", received=module,
-    )  # fmt: skip
+        "module_unknown",
+        "error",
+        f"{base.id} has no module {module!r}, which {tensor!r} is for.",
+        "Is this the base model it was trained on?",
+        tensor=tensor,
+        expected=f"a module of {base.id}",
+        received=module,
+    )
 
 
 def _mismatch(
     tensor: str, path: str, expected: list[int], received: tuple[int, ...], base: BaseShapes, weight: tuple[int, ...]
 ) -> Finding:
     return Finding(
-        "shape_mismatch", "error",
+        "shape_mismatch",
+        "error",
         f"{tensor!r} has shape {list(received)}; {path} of {base.id}, with weight {list(weight)}, needs {expected}.",
-        "Is this the base model it was trained on?", tensor=tensor, expected=expected, received=list(received),
-    )  # fmt: skip
+        "Is this the base model it was trained on?",
+        tensor=tensor,
+        expected=expected,
+        received=list(received),
+    )

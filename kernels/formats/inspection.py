@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -20,7 +21,7 @@ from .facts import build_facts
 from .folder import CONFIG_NAME, check_files, choose_weights, looks_like_pickle, pickle_finding
 from .safetensors_header import Header, Limits, read_header
 from .tensor_data import read_tensor
-from .values import finite_findings, inert_modules, noop_findings, scan, spectra
+from .values import MAX_LISTED, finite_findings, inert_modules, noop_findings, scan, spectra
 
 Progress = Callable[[float, str], None]
 ExpectedShapes = Callable[[dict[str, Any]], Mapping[str, tuple[int, ...]]]
@@ -76,9 +77,16 @@ class _Inspector:
     """The steps of one inspection, in order; each adds findings and stops the rest only when nothing can follow."""
 
     def __init__(
-        self, files: Mapping[str, Path], base: BaseShapes | None, option: str | None, claims: Mapping[str, Any],
-        expected_shapes: ExpectedShapes | None, limits: Limits, with_spectrum: bool, progress: Progress,
-    ) -> None:  # fmt: skip
+        self,
+        files: Mapping[str, Path],
+        base: BaseShapes | None,
+        option: str | None,
+        claims: Mapping[str, Any],
+        expected_shapes: ExpectedShapes | None,
+        limits: Limits,
+        with_spectrum: bool,
+        progress: Progress,
+    ) -> None:
         self.files, self.base, self.option, self.claims = files, base, option, claims
         self.expected_shapes, self.limits = expected_shapes, limits
         self.with_spectrum, self.progress = with_spectrum, progress
@@ -96,6 +104,7 @@ class _Inspector:
             self._base_fact(config, Match())
         else:
             self._inspect(self.files[weights], weights, header, config)
+        self.result.findings = _capped(self.result.findings)
         if any(finding.severity == "error" for finding in self.result.findings):
             self.result.verdict = "refused"
         self.progress(1.0, "done")
@@ -184,10 +193,12 @@ class _Inspector:
                 return further
         match.findings.append(
             Finding(
-                "not_verified_offline", "info", f"Shapes of {recognised.name} were not checked in full against {base_id}: {reason}.",
+                "not_verified_offline",
+                "info",
+                f"{recognised.name} was not checked in full against {base_id}: {reason}.",
                 "The hub checks them with PEFT itself.",
             )
-        )  # fmt: skip
+        )
         return match
 
     def _base_fact(self, config: dict[str, Any], match: Match) -> None:
@@ -197,18 +208,24 @@ class _Inspector:
             confirmed = match.unmatched == 0
         matched = f"{self.base.id}@{self.base.revision}" if self.base and confirmed else None
         base |= {
-            "confirmed": confirmed, "matched": matched, "checked_tensors": match.checked, "unmatched": match.unmatched
-        }  # fmt: skip
+            "confirmed": confirmed,
+            "matched": matched,
+            "checked_tensors": match.checked,
+            "unmatched": match.unmatched,
+        }
         self.result.facts["base"] = base
         if base["is_path"] and base["declared"] is None:
             self._add(
                 [
                     Finding(
-                        "base_is_local_path", "warning", f"The configured base model is a local path: {base['in_config']!r:.160}.",
-                        "Declare the base model with --base.", received=base["in_config"][:160],
+                        "base_is_local_path",
+                        "warning",
+                        f"The base model in the config is a local path: {base['in_config']!r:.160}.",
+                        "Declare the base model with --base.",
+                        received=base["in_config"][:160],
                     )
                 ]
-            )  # fmt: skip
+            )
 
     def _disagreements(self, grouped: Grouped, config: dict[str, Any]) -> None:
         facts = self.result.facts
@@ -218,17 +235,39 @@ class _Inspector:
                 self._add(
                     [
                         Finding(
-                            "rank_disagrees", "warning",
-                            f"The config declares rank {row['claimed']}, the tensors have {row['from_file']} in {row['modules']} modules.",
+                            "rank_disagrees",
+                            "warning",
+                            f"The config says rank {row['claimed']}, the tensors {row['from_file']}, in {row['modules']} modules.",
                             "Correct r and rank_pattern in adapter_config.json.",
-                            expected=row["claimed"], received=row["from_file"],
+                            expected=row["claimed"],
+                            received=row["from_file"],
                         )
                     ]
-                )  # fmt: skip
+                )
 
 
 def _config_missing() -> Finding:
     return Finding(
-        "config_missing", "error", "These are PEFT tensors, but there is no adapter_config.json.",
-        "Save with save_pretrained, and push the whole folder.", expected=CONFIG_NAME,
-    )  # fmt: skip
+        "config_missing",
+        "error",
+        "These are PEFT tensors, but there is no adapter_config.json.",
+        "Save with save_pretrained, and push the whole folder.",
+        expected=CONFIG_NAME,
+    )
+
+
+def _capped(findings: list[Finding]) -> list[Finding]:
+    """At most 20 findings of one code, and a line that says how many more there are."""
+    counts = Counter(finding.code for finding in findings)
+    seen: Counter[str] = Counter()
+    kept = []
+    for finding in findings:
+        seen[finding.code] += 1
+        if seen[finding.code] <= MAX_LISTED:
+            kept.append(finding)
+    for code, count in counts.items():
+        if count > MAX_LISTED:
+            kept.append(
+                Finding("findings_left_out", "info", f"{count - MAX_LISTED} more findings of {code} are left out.")
+            )
+    return kept

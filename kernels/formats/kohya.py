@@ -34,10 +34,9 @@ def group_kohya(shapes: Shapes, scalar: Callable[[str], float]) -> Grouped:
             grouped.findings.append(unknown_tensor(name, "kohya"))
     lycoris = set(grouped.module_of.values())
     for module, found in sorted(halves.items()):
-        if "alpha" in found and len(found) == 1:
-            if module in lycoris:
-                grouped.method_tensors.append(found["alpha"])
-                continue
+        if module in lycoris and set(found) == {"alpha"}:
+            grouped.method_tensors.append(found["alpha"])
+            continue
         scale = 1.0
         if "alpha" in found and "lora_down" in found and shapes[found["lora_down"]]:
             scale = scalar(found["alpha"]) / max(1, shapes[found["lora_down"]][0])

@@ -17,7 +17,7 @@ from .errors import Finding
 from .safetensors_header import FLOAT_DTYPES, Header
 from .tensor_data import iter_chunks, read_tensor
 
-MAX_LISTED = 20
+MAX_LISTED = 20  # findings of one code in a report
 
 
 @dataclass
@@ -56,11 +56,15 @@ def finite_findings(values: Values) -> list[Finding]:
     """One finding for every tensor with NaN or infinity, up to a limit."""
     return [
         Finding(
-            "not_finite", "error", f"{name!r} holds NaN or infinity.", "Training diverged; publish an earlier checkpoint.",
-            tensor=name, expected="finite numbers",
+            "not_finite",
+            "error",
+            f"{name!r} holds NaN or infinity.",
+            "Training diverged; publish an earlier checkpoint.",
+            tensor=name,
+            expected="finite numbers",
         )
-        for name in values.not_finite[:MAX_LISTED]
-    ]  # fmt: skip
+        for name in values.not_finite
+    ]
 
 
 def inert_modules(grouped: Grouped, method: Method | None, values: Values) -> tuple[list[str], int]:
@@ -88,18 +92,24 @@ def noop_findings(grouped: Grouped, inert: list[str], judged: int) -> list[Findi
     if len(inert) == judged:
         return [
             Finding(
-                "changes_nothing", "error", f"All {judged} updates are zero: this adapter changes nothing.",
+                "changes_nothing",
+                "error",
+                f"All {judged} updates are zero: this adapter changes nothing.",
                 "Was it saved before training, or were the wrong weights saved?",
-                tensor=first.b_name if first else None, expected="at least one non-zero update",
+                tensor=first.b_name if first else None,
+                expected="at least one non-zero update",
                 received=f"{judged} of {judged} zero",
             )
-        ]  # fmt: skip
+        ]
     return [
         Finding(
-            "partly_inert", "warning", f"{len(inert)} of {judged} updates are zero, {inert[0]} among them.",
-            "Were all targeted modules trained?", tensor=first.b_name if first else None,
+            "partly_inert",
+            "warning",
+            f"{len(inert)} of {judged} updates are zero, {inert[0]} among them.",
+            "Were all targeted modules trained?",
+            tensor=first.b_name if first else None,
         )
-    ]  # fmt: skip
+    ]
 
 
 def spectra(path: Path, header: Header, grouped: Grouped) -> dict[str, Any]:
