@@ -1,0 +1,115 @@
+"""A real hub as its own process: `manage.py serve` on a free port, with a data folder of its own."""
+
+import json
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+import httpx
+
+REPOSITORY = Path(__file__).resolve().parents[2]
+_START_SECONDS = 60
+
+
+class HubProcess:
+    """Start, stop, kill and start again; the data folder outlives the process."""
+
+    def __init__(self, data_dir: Path, **environment: str) -> None:
+        self.data_dir = data_dir
+        self.port = _free_port()
+        self.url = f"http://127.0.0.1:{self.port}"
+        self._environment = {**os.environ, "HUB_DATA_DIR": str(data_dir), "DJANGO_SETTINGS_MODULE": "hub.settings"}
+        self._environment |= environment
+        self._process: subprocess.Popen[bytes] | None = None
+
+    def start(self) -> "HubProcess":
+        """Start and wait until it answers."""
+        self.data_dir.mkdir(parents=True, exist_ok=True)
+        log = (self.data_dir / "serve.log").open("ab")
+        command = [sys.executable, "manage.py", "serve", "--port", str(self.port)]
+        self._process = subprocess.Popen(
+            command, cwd=REPOSITORY, env=self._environment, stdout=log, stderr=log, start_new_session=True
+        )
+        deadline = time.monotonic() + _START_SECONDS
+        while time.monotonic() < deadline:
+            if self._process.poll() is not None:
+                break
+            try:
+                if httpx.get(f"{self.url}/healthz", timeout=2).status_code == 200:
+                    return self
+            except httpx.TransportError:
+                time.sleep(0.1)
+        raise AssertionError(f"the hub did not start:\n{self.log()[-4000:]}")
+
+    def stop(self) -> int:
+        """SIGTERM, and the exit status."""
+        assert self._process is not None
+        self._process.terminate()
+        return self._process.wait(30)
+
+    def kill(self) -> None:
+        """SIGKILL the hub and all its children, as a power cut would."""
+        assert self._process is not None
+        os.killpg(self._process.pid, signal.SIGKILL)
+        self._process.wait(10)
+
+    def manage(self, *arguments: str) -> str:
+        """Run `manage.py` with these arguments against the same data."""
+        command = [sys.executable, "manage.py", *arguments]
+        return subprocess.check_output(command, cwd=REPOSITORY, env=self._environment, text=True)
+
+    def log(self) -> str:
+        """Everything the hub has logged."""
+        return (self.data_dir / "serve.log").read_text(errors="replace")
+
+    def blobs(self) -> set[str]:
+        """The digests in its store."""
+        return {path.name for path in (self.data_dir / "store" / "blobs").glob("??/??/*")}
+
+    def staged(self) -> list[Path]:
+        """Files of unfinished uploads."""
+        return [path for path in (self.data_dir / "store" / "staging").rglob("*") if path.is_file()]
+
+
+class Api:
+    """The public HTTP API with one token."""
+
+    def __init__(self, url: str, token: str = "") -> None:
+        headers = {"Authorization": f"Bearer {token}"} if token else {}
+        self.token = token
+        self.client = httpx.Client(base_url=f"{url}/api/v1", headers=headers, timeout=60)
+
+    def __call__(self, method: str, path: str, *, expect: int | None = None, **options: Any) -> Any:
+        """One call; with `expect` the status must be that one and the body is returned, else the response."""
+        response = self.client.request(method, path, **options)
+        if expect is None:
+            return response
+        assert response.status_code == expect, f"{method} {path}: {response.status_code} {response.text[:1000]}"
+        return response.json() if response.content else None
+
+    def wait(self, job_id: str, *, seconds: float = 60) -> dict[str, Any]:
+        """Poll a job until it ends."""
+        deadline = time.monotonic() + seconds
+        while time.monotonic() < deadline:
+            job: dict[str, Any] = self("GET", f"/jobs/{job_id}", expect=200)
+            if job["state"] in ("succeeded", "failed", "cancelled"):
+                return job
+            time.sleep(0.05)
+        raise AssertionError(f"job {job_id} did not end in {seconds} s: {job}")
+
+
+def bootstrap(hub: HubProcess) -> Api:
+    """The first administrator's API."""
+    return Api(hub.url, json.loads(hub.manage("bootstrap", "--json"))["token"])
+
+
+def _free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port: int = probe.getsockname()[1]
+    return port
