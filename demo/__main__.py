@@ -23,6 +23,14 @@ from demo.trained import TrainedStore, settings_digest
 from hubclient.errors import HubError
 
 FAILED, INTERRUPTED = 1, 130
+EXPECTED_ERRORS = (
+    walk.DemoFailedError,
+    TrainingFailedError,
+    HubNotRunningError,
+    DashboardError,
+    HubError,
+    httpx.HTTPError,
+)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -39,14 +47,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except KeyboardInterrupt:
         screen.say("Stopped.")
         return INTERRUPTED
-    except (
-        walk.DemoFailedError,
-        TrainingFailedError,
-        HubNotRunningError,
-        DashboardError,
-        HubError,
-        httpx.HTTPError,
-    ) as error:
+    except EXPECTED_ERRORS as error:
         screen.say(f"The demonstration failed: {error}")
         return FAILED
 

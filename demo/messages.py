@@ -15,7 +15,7 @@ PLACEHOLDER = "#"
 _MO_MAGIC = 0x950412DE
 _CONTEXT_END = "\x04"
 _PLURAL_END = "\x00"
-_PLACEHOLDERS = re.compile(r"%\(\w+\)[sdi]|%[sdi]|\{\w*\}|\{\{\s*\w+\s*\}\}")
+_PLACEHOLDERS = re.compile(r"%\(\w+\)[a-zA-Z]?|%[sdir]|\{\w*\}|\{\{\s*\w+\s*\}\}")
 _MARKUP = re.compile(r"<[^>]{1,80}>|&\w+;")
 _SPACES = re.compile(r"\s+")
 

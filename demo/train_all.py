@@ -17,7 +17,7 @@ from threading import Lock
 from demo.console import Screen
 from demo.hub_process import REPOSITORY
 from demo.tasks import TASKS, Task, hurried
-from demo.trained import Report, TrainedAdapter, TrainedStore
+from demo.trained import TrainedAdapter, TrainedStore
 
 SIDE_BY_SIDE = 2
 
@@ -28,32 +28,58 @@ class TrainingFailedError(RuntimeError):
 
 def train_all(tasks: Sequence[Task], store: TrainedStore, screen: Screen) -> dict[str, TrainedAdapter]:
     """Every task's finished training by name; what was trained before is not trained again."""
-    lock = Lock()
-
-    def report(name: str, done: int, total: int, note: str) -> None:
-        with lock:
-            screen.report(name, done, total, note)
-
     with screen, ThreadPoolExecutor(SIDE_BY_SIDE) as pool:
-        results = list(pool.map(lambda task: _train_in_process(task, store, report), tasks))
+        trainings = _Trainings(store, screen)
+        try:
+            results = list(pool.map(trainings.run, tasks))
+        except BaseException:
+            pool.shutdown(wait=False, cancel_futures=True)
+            trainings.stop()
+            raise
     return {result.name: result for result in results}
 
 
-def _train_in_process(task: Task, store: TrainedStore, report: Report) -> TrainedAdapter:
-    result = store.load(task)
-    note = "trained before"
-    if result is None:
-        command = [sys.executable, "-m", "demo.train_all", task.name, str(store.folder)]
+class _Trainings:
+    """The training processes that run now, and their common screen."""
+
+    def __init__(self, store: TrainedStore, screen: Screen) -> None:
+        self.store = store
+        self.screen = screen
+        self.running: set[subprocess.Popen[str]] = set()
+        self.lock = Lock()
+
+    def run(self, task: Task) -> TrainedAdapter:
+        """The finished training of one task, from a process of its own where there is none yet."""
+        result = self.store.load(task)
+        note = "trained before"
+        if result is None:
+            returncode = self._train(task)
+            result = self.store.load(task)
+            if result is None:
+                raise TrainingFailedError(f"Training {task.name} ended with code {returncode}; see above.")
+            note = f"trained in {result.seconds:.0f} s"
+        self._report(task.name, 1, 1, f"{note}: head alone {result.head_accuracy:.3f}, adapter {result.accuracy:.3f}")
+        return result
+
+    def stop(self) -> None:
+        """End every training that still runs."""
+        for process in tuple(self.running):
+            process.terminate()
+
+    def _train(self, task: Task) -> int:
+        command = [sys.executable, "-m", "demo.train_all", task.name, str(self.store.folder)]
         environment = {**os.environ, "HF_HUB_OFFLINE": "1", "OMP_NUM_THREADS": "1"}
         with subprocess.Popen(command, cwd=REPOSITORY, env=environment, stdout=subprocess.PIPE, text=True) as process:
+            self.running.add(process)
             for line in process.stdout or ():
-                report(**json.loads(line))
-        result = store.load(task)
-        if process.returncode or result is None:
-            raise TrainingFailedError(f"Training {task.name} ended with code {process.returncode}; see above.")
-        note = f"trained in {result.seconds:.0f} s"
-    report(task.name, 1, 1, f"{note}: head alone {result.head_accuracy:.3f}, adapter {result.accuracy:.3f}")
-    return result
+                step = json.loads(line)
+                self._report(step["name"], step["done"], step["total"], step["note"])
+        self.running.discard(process)
+        return process.returncode
+
+    def _report(self, name: str, done: int, total: int, note: str) -> None:
+        with self.lock:
+            self.screen.report(name, done, total, note)
 
 
 def _print_step(name: str, done: int, total: int, note: str) -> None:
