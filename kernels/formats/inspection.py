@@ -237,7 +237,7 @@ class _Inspector:
                         Finding(
                             "rank_disagrees",
                             "warning",
-                            f"The config says rank {row['claimed']}, the tensors {row['from_file']}, in {row['modules']} modules.",
+                            f"The config says rank {row['claimed']}, {row['modules']} modules have {row['from_file']}.",
                             "Correct r and rank_pattern in adapter_config.json.",
                             expected=row["claimed"],
                             received=row["from_file"],

@@ -10,6 +10,7 @@ import os
 import re
 import struct
 import unicodedata
+from collections import Counter
 from dataclasses import dataclass, field
 from math import prod
 from pathlib import Path
@@ -136,8 +137,7 @@ def _parse_json(raw: bytes) -> dict[str, Any]:
 def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     table = dict(pairs)
     if len(table) != len(pairs):
-        names = [name for name, _ in pairs]
-        twice = next(name for name in names if names.count(name) > 1)
+        twice = Counter(name for name, _ in pairs).most_common(1)[0][0]
         raise FormatError(
             "header_duplicate_key", f"The header has the key {twice!r} twice, so parsers disagree about it.",
             hint=_REMAKE, tensor=twice,

@@ -19,18 +19,49 @@ from tests.unit.kernels.cases import BASE_CONFIGS, codes, inspect, rewrite  # no
 Save = Callable[..., Path]
 QV = {"target_modules": ["q_proj", "v_proj"]}
 ARGUMENTS: dict[str, dict[str, Any]] = {
-    "ADALORA": {**QV, "total_step": 10}, "ADAMSS": QV, "BOFT": QV, "IA3": {}, "BEFT": {}, "LILY": QV, "LOHA": QV,
-    "LOKR": QV, "OFT": QV, "POLY": QV, "LN_TUNING": {}, "VERA": QV, "PVERA": QV, "FROD": QV, "GLORA": QV, "HRA": QV,
-    "FOURIERFT": {**QV, "n_frequency": 20}, "VBLORA": {**QV, "vector_length": 16, "num_vectors": 8, "topk": 2},
-    "UNILORA": QV, "MISS": {**QV, "r": 4}, "RANDLORA": QV, "ROAD": {**QV, "group_size": 8}, "HIRA": QV,
-    "TRAINABLE_TOKENS": {"token_indices": [1, 2]}, "SHIRA": {**QV, "r": 4}, "C3A": {**QV, "block_size": 4},
-    "WAVEFT": {**QV, "n_frequency": 10}, "DELORA": QV, "GRALORA": QV, "TINYLORA": QV, "PSOFT": {**QV, "r": 8}, "PEANUT": QV,
-    "SUPERTUNING": QV, "DEFT": QV, "OSF": {}, "ADAPTION_PROMPT": {"adapter_len": 4, "adapter_layers": 1},
-    "PROMPT_TUNING": {"num_virtual_tokens": 4}, "P_TUNING": {"num_virtual_tokens": 4},
-    "PREFIX_TUNING": {"num_virtual_tokens": 4}, "MULTITASK_PROMPT_TUNING": {"num_virtual_tokens": 4},
+    "ADALORA": {**QV, "total_step": 10},
+    "ADAMSS": QV,
+    "BOFT": QV,
+    "IA3": {},
+    "BEFT": {},
+    "LILY": QV,
+    "LOHA": QV,
+    "LOKR": QV,
+    "OFT": QV,
+    "POLY": QV,
+    "LN_TUNING": {},
+    "VERA": QV,
+    "PVERA": QV,
+    "FROD": QV,
+    "GLORA": QV,
+    "HRA": QV,
+    "FOURIERFT": {**QV, "n_frequency": 20},
+    "VBLORA": {**QV, "vector_length": 16, "num_vectors": 8, "topk": 2},
+    "UNILORA": QV,
+    "MISS": {**QV, "r": 4},
+    "RANDLORA": QV,
+    "ROAD": {**QV, "group_size": 8},
+    "HIRA": QV,
+    "TRAINABLE_TOKENS": {"token_indices": [1, 2]},
+    "SHIRA": {**QV, "r": 4},
+    "C3A": {**QV, "block_size": 4},
+    "WAVEFT": {**QV, "n_frequency": 10},
+    "DELORA": QV,
+    "GRALORA": QV,
+    "TINYLORA": QV,
+    "PSOFT": {**QV, "r": 8},
+    "PEANUT": QV,
+    "SUPERTUNING": QV,
+    "DEFT": QV,
+    "OSF": {},
+    "ADAPTION_PROMPT": {"adapter_len": 4, "adapter_layers": 1},
+    "PROMPT_TUNING": {"num_virtual_tokens": 4},
+    "P_TUNING": {"num_virtual_tokens": 4},
+    "PREFIX_TUNING": {"num_virtual_tokens": 4},
+    "MULTITASK_PROMPT_TUNING": {"num_virtual_tokens": 4},
     "CPT": {"cpt_token_ids": [1, 2, 3, 4], "cpt_mask": [1, 1, 1, 1], "cpt_tokens_type_mask": [1, 2, 3, 4]},
     "CARTRIDGE": {"num_virtual_tokens": 4},
-}  # fmt: skip
+}
 
 
 def _config(peft_type: str) -> Any:
@@ -63,10 +94,18 @@ def test_a_method_on_the_wrong_base_is_refused(peft_type: str, save_peft: Save, 
     assert codes(result) & {"shape_mismatch", "module_unknown"}
 
 
-@pytest.mark.parametrize(("peft_type", "factor", "value"), [
-    ("LOHA", "hada_w2_b", 0), ("LOKR", "lokr_w1", 0), ("VERA", "vera_lambda_b", 0), ("IA3", "ia3_l", 1),
-    ("HIRA", "hira_B", 0), ("ADALORA", "lora_E", 0), ("MISS", "miss_block", 0),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    ("peft_type", "factor", "value"),
+    [
+        ("LOHA", "hada_w2_b", 0),
+        ("LOKR", "lokr_w1", 0),
+        ("VERA", "vera_lambda_b", 0),
+        ("IA3", "ia3_l", 1),
+        ("HIRA", "hira_B", 0),
+        ("ADALORA", "lora_E", 0),
+        ("MISS", "miss_block", 0),
+    ],
+)
 def test_an_inert_method_changes_nothing(peft_type: str, factor: str, value: float, save_peft: Save) -> None:
     folder = save_peft("llama", _config(peft_type))
     rewrite(folder, lambda t: [array.fill(value) for name, array in t.items() if factor in name])

@@ -20,60 +20,88 @@ QV = ["q_proj", "v_proj"]
 VARIANTS: dict[str, tuple[str, str, dict[str, Any], dict[str, Any]]] = {
     "plain": ("llama", "CAUSAL_LM", {"r": 8, "target_modules": QV}, {"rank": 8, "scaling": 1.0, "options": []}),
     "rslora": (
-        "llama", "CAUSAL_LM", {"r": 4, "lora_alpha": 16, "use_rslora": True, "target_modules": QV},
+        "llama",
+        "CAUSAL_LM",
+        {"r": 4, "lora_alpha": 16, "use_rslora": True, "target_modules": QV},
         {"rank": 4, "scaling": 8.0, "options": ["rslora"]},
     ),
     "dora": ("llama", "CAUSAL_LM", {"use_dora": True, "target_modules": QV}, {"options": ["dora"]}),
     "patterns": (
-        "llama", "CAUSAL_LM",
+        "llama",
+        "CAUSAL_LM",
         {"r": 4, "lora_alpha": 8, "target_modules": QV, "rank_pattern": {"q_proj": 2}, "alpha_pattern": {"v_proj": 16}},
         {"rank": 4, "ranks": {"2": 2, "4": 2}, "scaling": 4.0, "options": ["dynamic-rank-lora"]},
     ),
     "all-linear": (
-        "llama", "CAUSAL_LM", {"r": 2, "target_modules": "all-linear"},
-        {"target_modules": ["down_proj", "gate_proj", "k_proj", "o_proj", "q_proj", "up_proj", "v_proj"], "modules": 14},
+        "llama",
+        "CAUSAL_LM",
+        {"r": 2, "target_modules": "all-linear"},
+        {
+            "target_modules": ["down_proj", "gate_proj", "k_proj", "o_proj", "q_proj", "up_proj", "v_proj"],
+            "modules": 14,
+        },
     ),
     "regex": (
-        "llama", "CAUSAL_LM", {"r": 2, "target_modules": r".*layers\.1\..*(q|v)_proj"},
+        "llama",
+        "CAUSAL_LM",
+        {"r": 2, "target_modules": r".*layers\.1\..*(q|v)_proj"},
         {"target_modules": QV, "layers": [1]},
     ),
     "one layer": (
-        "llama", "CAUSAL_LM", {"target_modules": QV, "layers_to_transform": [1]}, {"layers": [1], "modules": 2},
+        "llama",
+        "CAUSAL_LM",
+        {"target_modules": QV, "layers_to_transform": [1]},
+        {"layers": [1], "modules": 2},
     ),
     "bias": (
-        "bert", "SEQ_CLS", {"target_modules": ["query"], "bias": "lora_only"},
+        "bert",
+        "SEQ_CLS",
+        {"target_modules": ["query"], "bias": "lora_only"},
         {"options": ["lora-bias"], "head_parameters": 66},
     ),
     "lora_bias": ("llama", "CAUSAL_LM", {"target_modules": QV, "lora_bias": True}, {"options": ["lora-bias"]}),
     "embedding": (
-        "llama", "CAUSAL_LM", {"r": 4, "target_modules": ["embed_tokens", "q_proj"]},
+        "llama",
+        "CAUSAL_LM",
+        {"r": 4, "target_modules": ["embed_tokens", "q_proj"]},
         {"target_modules": ["embed_tokens", "q_proj"], "modules": 3},
     ),
     "embedding and head copies": (
-        "llama", "CAUSAL_LM", {"target_modules": QV, "modules_to_save": ["embed_tokens", "lm_head"]},
+        "llama",
+        "CAUSAL_LM",
+        {"target_modules": QV, "modules_to_save": ["embed_tokens", "lm_head"]},
         {"saved_modules": ["lm_head", "model.embed_tokens"], "saved_parameters": 6400, "heads": []},
     ),
     "trainable tokens": (
-        "llama", "CAUSAL_LM", {"target_modules": QV, "trainable_token_indices": [3, 5]}, {"options": ["lora-tokens"]},
+        "llama",
+        "CAUSAL_LM",
+        {"target_modules": QV, "trainable_token_indices": [3, 5]},
+        {"options": ["lora-tokens"]},
     ),
     "lm_head": ("llama", "CAUSAL_LM", {"target_modules": ["lm_head"]}, {"target_modules": ["lm_head"]}),
     "gpt2 Conv1D": (
-        "gpt2", "CAUSAL_LM", {"target_modules": ["c_attn", "c_proj"], "fan_in_fan_out": True},
+        "gpt2",
+        "CAUSAL_LM",
+        {"target_modules": ["c_attn", "c_proj"], "fan_in_fan_out": True},
         {"target_modules": ["c_attn", "c_proj"], "layers": [0, 1]},
     ),
     "bert head": (
-        "bert", "SEQ_CLS", {"target_modules": ["query", "value"]},
+        "bert",
+        "SEQ_CLS",
+        {"target_modules": ["query", "value"]},
         {"head_parameters": 66, "task_type": "SEQ_CLS"},
     ),
     "bert tokens": ("bert", "TOKEN_CLS", {"target_modules": ["query"]}, {"head_parameters": 66}),
     "bert answers": ("bert", "QUESTION_ANS", {"target_modules": ["query"]}, {"head_parameters": 66}),
     "pissa": ("llama", "CAUSAL_LM", {"target_modules": QV, "init_lora_weights": "pissa"}, {"options": ["pissa"]}),
     "olora": ("llama", "CAUSAL_LM", {"target_modules": QV, "init_lora_weights": "olora"}, {"options": ["olora"]}),
-}  # fmt: skip
+}
 TASKS = {
-    "CAUSAL_LM": "AutoModelForCausalLM", "SEQ_CLS": "AutoModelForSequenceClassification",
-    "TOKEN_CLS": "AutoModelForTokenClassification", "QUESTION_ANS": "AutoModelForQuestionAnswering",
-}  # fmt: skip
+    "CAUSAL_LM": "AutoModelForCausalLM",
+    "SEQ_CLS": "AutoModelForSequenceClassification",
+    "TOKEN_CLS": "AutoModelForTokenClassification",
+    "QUESTION_ANS": "AutoModelForQuestionAnswering",
+}
 
 
 @pytest.mark.parametrize("variant", VARIANTS)
@@ -116,10 +144,20 @@ def test_spectra_are_those_of_the_scaled_update(save_peft: Save) -> None:
 def test_files_of_peft_0_3_with_fewer_and_older_keys_pass(save_peft: Save, base_of: Any) -> None:
     folder = save_peft("llama", LoraConfig(task_type="CAUSAL_LM", r=8, lora_alpha=32, target_modules=QV))
     old = {
-        "base_model_name_or_path": "tiny/llama", "bias": "none", "enable_lora": None, "fan_in_fan_out": False,
-        "inference_mode": True, "lora_alpha": 32, "lora_dropout": 0.05, "merge_weights": False,
-        "modules_to_save": None, "peft_type": "LORA", "r": 8, "target_modules": QV, "task_type": "CAUSAL_LM",
-    }  # fmt: skip
+        "base_model_name_or_path": "tiny/llama",
+        "bias": "none",
+        "enable_lora": None,
+        "fan_in_fan_out": False,
+        "inference_mode": True,
+        "lora_alpha": 32,
+        "lora_dropout": 0.05,
+        "merge_weights": False,
+        "modules_to_save": None,
+        "peft_type": "LORA",
+        "r": 8,
+        "target_modules": QV,
+        "task_type": "CAUSAL_LM",
+    }
     (folder / "adapter_config.json").write_text(__import__("json").dumps(old), "utf-8")
     result = inspect(folder, base=base_of("llama"))
     assert (result.verdict, result.facts["scaling"], result.facts["peft_version"]) == ("accepted", 4.0, None)
@@ -146,33 +184,53 @@ def _rename(tensors: dict[str, Any], old: str, new: str) -> None:
 
 CORRUPTIONS: dict[str, tuple[Callable[[dict[str, Any]], None], str, str]] = {
     "NaN": (lambda t: t[f"{STEM}.lora_A.weight"].__setitem__((0, 0), np.nan), "not_finite", f"{STEM}.lora_A.weight"),
-    "infinity": (lambda t: t[f"{STEM}.lora_B.weight"].__setitem__((0, 0), np.inf), "not_finite", f"{STEM}.lora_B.weight"),
+    "infinity": (
+        lambda t: t[f"{STEM}.lora_B.weight"].__setitem__((0, 0), np.inf),
+        "not_finite",
+        f"{STEM}.lora_B.weight",
+    ),
     "missing half": (lambda t: t.pop(f"{STEM}.lora_B.weight"), "half_missing", f"{STEM}.lora_A.weight"),
     "unequal rank": (
-        lambda t: t.update({f"{STEM}.lora_B.weight": np.ones((32, 3), "f4")}), "rank_mismatch", f"{STEM}.lora_B.weight",
+        lambda t: t.update({f"{STEM}.lora_B.weight": np.ones((32, 3), "f4")}),
+        "rank_mismatch",
+        f"{STEM}.lora_B.weight",
     ),
     "wrong width": (
-        lambda t: t.update({f"{STEM}.lora_A.weight": np.ones((8, 48), "f4")}), "shape_mismatch", f"{STEM}.lora_A.weight",
+        lambda t: t.update({f"{STEM}.lora_A.weight": np.ones((8, 48), "f4")}),
+        "shape_mismatch",
+        f"{STEM}.lora_A.weight",
     ),
     "wrong output": (
-        lambda t: t.update({f"{STEM}.lora_B.weight": np.ones((16, 8), "f4")}), "shape_mismatch", f"{STEM}.lora_B.weight",
+        lambda t: t.update({f"{STEM}.lora_B.weight": np.ones((16, 8), "f4")}),
+        "shape_mismatch",
+        f"{STEM}.lora_B.weight",
     ),
     "one dimension": (
-        lambda t: t.update({f"{STEM}.lora_A.weight": np.ones(8, "f4")}), "shape_mismatch", f"{STEM}.lora_A.weight",
+        lambda t: t.update({f"{STEM}.lora_A.weight": np.ones(8, "f4")}),
+        "shape_mismatch",
+        f"{STEM}.lora_A.weight",
     ),
     "renamed factor": (
-        lambda t: _rename(t, f"{STEM}.lora_A.weight", f"{STEM}.lora_X.weight"), "tensor_unknown", f"{STEM}.lora_X.weight",
+        lambda t: _rename(t, f"{STEM}.lora_A.weight", f"{STEM}.lora_X.weight"),
+        "tensor_unknown",
+        f"{STEM}.lora_X.weight",
     ),
     "renamed module": (
-        lambda t: [_rename(t, f"{STEM}.lora_{x}.weight", f"{STEM}x.lora_{x}.weight") for x in "AB"], "module_unknown",
+        lambda t: [_rename(t, f"{STEM}.lora_{x}.weight", f"{STEM}x.lora_{x}.weight") for x in "AB"],
+        "module_unknown",
         f"{STEM}x.lora_A.weight",
     ),
-    "stray tensor": (lambda t: t.update({"base_model.model.stray": np.ones(3, "f4")}), "tensor_unknown", "base_model.model.stray"),
+    "stray tensor": (
+        lambda t: t.update({"base_model.model.stray": np.ones(3, "f4")}),
+        "tensor_unknown",
+        "base_model.model.stray",
+    ),
     "adapter name left in": (
-        lambda t: _rename(t, f"{STEM}.lora_A.weight", f"{STEM}.lora_A.default.weight"), "tensor_unknown",
+        lambda t: _rename(t, f"{STEM}.lora_A.weight", f"{STEM}.lora_A.default.weight"),
+        "tensor_unknown",
         f"{STEM}.lora_A.default.weight",
     ),
-}  # fmt: skip
+}
 
 
 @pytest.mark.parametrize("corruption", CORRUPTIONS)
@@ -221,8 +279,11 @@ def test_config_and_tensors_that_disagree_are_both_shown(save_peft: Save) -> Non
     result = inspect(folder, declared_base="tiny/llama", claims={"card": {"base_model": "third/base"}})
     assert result.facts["rank"] == 8
     assert {(row["fact"], row["source"]) for row in result.disagreements} == {
-        ("rank", "config"), ("target_modules", "config"), ("base_model", "config"), ("base_model", "card"),
-    }  # fmt: skip
+        ("rank", "config"),
+        ("target_modules", "config"),
+        ("base_model", "config"),
+        ("base_model", "card"),
+    }
 
 
 def test_a_missing_head_disagrees_with_the_task_type(save_peft: Save) -> None:

@@ -15,21 +15,38 @@ DISTILBERT = "distilbert--distilbert-base-uncased"
 GEMMA, GPT2, SAM = "google--gemma-3-270m-it", "openai-community--gpt2", "facebook--sam-vit-base"
 DIFFUSION, VIT = "stable-diffusion-v1-5--stable-diffusion-v1-5", "google--vit-base-patch16-224"
 QKVO = ["k_proj", "o_proj", "q_proj", "v_proj"]
-CUSTOM = {"format": "custom-sam", "method": "lora", "target_modules": ["q", "v"], "layers": list(range(12)), "scaling": 1.0}
+CUSTOM = {
+    "format": "custom-sam",
+    "method": "lora",
+    "target_modules": ["q", "v"],
+    "layers": list(range(12)),
+    "scaling": 1.0,
+}
 
 
 def _peft(rank: int, targets: list[str], modules: int, layers: int, alpha: float, task: str) -> dict[str, Any]:
     return {
-        "format": "peft", "method": "lora", "options": [], "rank": rank, "ranks": {str(rank): modules},
-        "target_modules": targets, "modules": modules, "layers": list(range(layers)), "alpha": alpha,
-        "scaling": alpha / rank, "task_type": task, "dtypes": {"F32": 2 * modules}, "is_noop": False,
-    }  # fmt: skip
+        "format": "peft",
+        "method": "lora",
+        "options": [],
+        "rank": rank,
+        "ranks": {str(rank): modules},
+        "target_modules": targets,
+        "modules": modules,
+        "layers": list(range(layers)),
+        "alpha": alpha,
+        "scaling": alpha / rank,
+        "task_type": task,
+        "dtypes": {"F32": 2 * modules},
+        "is_noop": False,
+    }
 
 
 # slug -> (base, refusal codes, facts)
 ADAPTERS: dict[str, tuple[str | None, set[str], dict[str, Any]]] = {
     "distilbert-emotion-peft": (
-        DISTILBERT, set(),
+        DISTILBERT,
+        set(),
         _peft(8, ["q_lin", "v_lin"], 12, 6, 16.0, "SEQ_CLS")
         | {"dtypes": {"F32": 28}, "parameters": 147456, "head_parameters": 595206, "peft_version": "0.20.0"},
     ),
@@ -38,7 +55,8 @@ ADAPTERS: dict[str, tuple[str | None, set[str], dict[str, Any]]] = {
     "gemma3-270m-svg-aowei-adapter-curriculum-stage1": (GEMMA, set(), _peft(4, QKVO, 72, 18, 16.0, "CAUSAL_LM")),
     "gemma3-270m-svg-zouhe": (GEMMA, set(), _peft(4, QKVO, 72, 18, 16.0, "CAUSAL_LM")),
     "gpt2-peft": (
-        GPT2, set(),
+        GPT2,
+        set(),
         _peft(8, ["c_attn"], 12, 12, 8.0, "SEQ_CLS")
         | {"dtypes": {"F32": 25}, "head_parameters": 4608, "peft_version": None},
     ),
@@ -49,26 +67,37 @@ ADAPTERS: dict[str, tuple[str | None, set[str], dict[str, Any]]] = {
     "sd15-kiriko-pickle": (None, {"pickle_refused", "weights_missing"}, {}),
     "sd15-kiriko2-textenc-pickle": (None, {"pickle_refused", "weights_missing"}, {}),
     "sd-diffusers-pokemon": (
-        DIFFUSION, set(),
+        DIFFUSION,
+        set(),
         {"format": "diffusers", "rank": 4, "modules": 128, "target_modules": ["to_k", "to_out", "to_q", "to_v"]},
     ),
     "sd15-analog-svd-rank4-cloneofsimo": (
-        DIFFUSION, set(), {"format": "cloneofsimo", "rank": 4, "modules": 192, "dtypes": {"F16": 384}}
+        DIFFUSION,
+        set(),
+        {"format": "cloneofsimo", "rank": 4, "modules": 192, "dtypes": {"F16": 384}},
     ),
     "sd15-disney-cloneofsimo": (DIFFUSION, set(), {"format": "cloneofsimo", "rank": 1, "modules": 192}),
     "vit-lora-lora": (VIT, {"half_missing"}, {"format": "custom-sam", "is_noop": False, "modules": 0}),
     **{
         f"sam-lora-{name}": (SAM, set(), CUSTOM | {"rank": rank, "is_noop": False})
         for name, rank in (
-            ("rank2-v1", 2), ("rank2-v2", 2), ("rank4-v1", 4), ("rank4-v3", 4), ("rank6-v1", 6), ("rank8-v1", 8),
-            ("rank8-v3", 8), ("rank16-v1", 16), ("rank16-v3", 16), ("samlora-v1", 4),
+            ("rank2-v1", 2),
+            ("rank2-v2", 2),
+            ("rank4-v1", 4),
+            ("rank4-v3", 4),
+            ("rank6-v1", 6),
+            ("rank8-v1", 8),
+            ("rank8-v3", 8),
+            ("rank16-v1", 16),
+            ("rank16-v3", 16),
+            ("samlora-v1", 4),
         )
     },
     **{
         f"sam-lora-{name}": (SAM, {"changes_nothing"}, CUSTOM | {"rank": 4, "is_noop": True})
         for name in ("poetry-v1", "poetry-v3", "root-v1", "root-v3")
     },
-}  # fmt: skip
+}
 
 pytestmark = pytest.mark.skipif(not SHARED.is_dir(), reason="needs ../shared, which is not beside this checkout")
 
@@ -117,20 +146,32 @@ def test_a_real_adapter_is_typed_or_refused(slug: str, tables: dict[str, BaseSha
         assert result.disagreements == []
 
 
-@pytest.mark.parametrize(("slug", "declared", "is_path"), [
-    ("distilbert-emotion-peft", "distilbert-base-uncased", False), ("gpt2-peft", "gpt2", False),
-    ("gemma3-270m-svg-0112ly-v2", None, True), ("gemma3-270m-svg-zouhe", None, True),
-    ("gemma3-270m-svg-aowei-adapter", "gemma3-270m-it", False),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    ("slug", "declared", "is_path"),
+    [
+        ("distilbert-emotion-peft", "distilbert-base-uncased", False),
+        ("gpt2-peft", "gpt2", False),
+        ("gemma3-270m-svg-0112ly-v2", None, True),
+        ("gemma3-270m-svg-zouhe", None, True),
+        ("gemma3-270m-svg-aowei-adapter", "gemma3-270m-it", False),
+    ],
+)
 def test_a_local_path_in_a_real_config_declares_nothing(slug: str, declared: str | None, is_path: bool) -> None:
     base = inspect(SHARED / "data" / "real_adapters" / slug).facts["base"]
     assert (base["declared"], base["is_path"], base["confirmed"]) == (declared, is_path, None)
 
 
-@pytest.mark.parametrize(("slug", "wrong"), [
-    ("gemma3-270m-svg-zouhe", GPT2), ("distilbert-emotion-peft", "google-bert--bert-base-uncased"), ("gpt2-peft", GEMMA),
-    ("sd-diffusers-pokemon", GPT2), ("sd15-disney-cloneofsimo", SAM), ("sam-lora-rank4-v1", DISTILBERT),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    ("slug", "wrong"),
+    [
+        ("gemma3-270m-svg-zouhe", GPT2),
+        ("distilbert-emotion-peft", "google-bert--bert-base-uncased"),
+        ("gpt2-peft", GEMMA),
+        ("sd-diffusers-pokemon", GPT2),
+        ("sd15-disney-cloneofsimo", SAM),
+        ("sam-lora-rank4-v1", DISTILBERT),
+    ],
+)
 def test_the_wrong_base_is_contradicted(slug: str, wrong: str, tables: dict[str, BaseShapes]) -> None:
     result = inspect(SHARED / "data" / "real_adapters" / slug, base=tables[wrong])
     assert (result.verdict, result.facts["base"]["confirmed"]) == ("refused", False)
