@@ -49,10 +49,10 @@ class Connection:
         token: str | None = None,
         *,
         transport: httpx.BaseTransport | None = None,
-        sleep: Callable[[float], None] = time.sleep,
+        sleep: Callable[[float], None] | None = None,
     ) -> None:
         self.url = url.rstrip("/")
-        self.sleep = sleep
+        self.sleep = sleep or time.sleep
         self._http = httpx.Client(
             auth=OriginAuth(self.url, token),
             transport=transport,

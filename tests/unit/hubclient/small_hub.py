@@ -159,7 +159,7 @@ class Handler(BaseHTTPRequestHandler):
         elif asked == "GET /uploads/u1":
             self.json(200, hub.upload())
         elif asked == "POST /uploads/u1/finish":
-            self.finish(body)
+            self.finish_upload(body)
         elif asked == "GET /jobs/j1":
             self.json(200, {"id": "j1", "kind": "validate", "state": "succeeded", "progress": 1.0})
         elif asked == f"GET /adapters/team/one/revisions/{COMMIT}":
@@ -169,7 +169,7 @@ class Handler(BaseHTTPRequestHandler):
         else:
             self.json(404, {"code": "not_found", "detail": f"{asked} is not here."})
 
-    def finish(self, body: Any) -> None:
+    def finish_upload(self, body: Any) -> None:
         """Compare digests, drop what differs, else commit."""
         for entry in body["files"]:
             if hashlib.sha256(self.hub.content(entry["path"])).hexdigest() != entry["sha256"]:

@@ -15,8 +15,8 @@ from tests.unit.hubclient.small_hub import SmallHub
 
 HOSTILE = [
     "", ".", "..", "../x", "a/../../x", "/etc/passwd", "//x", "a//b", "a/", "./a", "C:/x", "c:x", "a\\..\\b",
-    "\\\\host\\share",    "a\x00b", "a\nb", "CON", "con.txt", "dir/NUL.json", "com1", "LPT9.x", "COM¹", "a.", "a ", "x:stream", "a|b", "a?",
-    "x" * 600,
+    "\\\\host\\share", "a\x00b", "a\nb", "CON", "con.txt", "dir/NUL.json", "com1", "LPT9.x", "COM¹", "a.", "a ",
+    "x:stream", "a|b", "a?", "x" * 600,
 ]  # fmt: skip
 
 

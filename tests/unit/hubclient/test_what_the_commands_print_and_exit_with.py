@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import io
 import json
+import resource
 import stat
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import pytest
@@ -138,11 +138,13 @@ def test_help_answers_at_once_and_loads_nothing_heavy():
     )
     seconds = []
     for _ in range(3):
-        began = time.perf_counter()
+        before = resource.getrusage(resource.RUSAGE_CHILDREN)
         ended = subprocess.run(
             [sys.executable, "-c", program], cwd=REPOSITORY, capture_output=True, text=True, check=True, timeout=60
         )
-        seconds.append(time.perf_counter() - began)
+        after = resource.getrusage(resource.RUSAGE_CHILDREN)
+        seconds.append(after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime)
         assert ended.stderr.strip() == "[]"
         assert "push" in ended.stdout
+    # Time of the processor, so that a busy machine does not fail what a quiet one passes.
     assert min(seconds) < 0.3, f"--help took {seconds}"
