@@ -35,19 +35,35 @@ def shape_table_from_config(config: Mapping[str, Any], *, id: str = "", revision
     """
     model_config = _model_config(config)
     model = _build(model_config, _architecture_class(model_config))
-    modules = {path: row for path, module in model.named_modules() for row in _row(module) if path}
-    bare = {
-        name: ModuleShape("parameter", tuple(parameter.shape))
-        for name, parameter in model.named_parameters()
-        if name.rpartition(".")[0] not in modules
-    }
+    modules = _modules(model)
+    if type(config.get("architectures")) is list:
+        modules |= _body_modules(model_config, model, modules)
     hidden_size, num_layers = sizes_from_config(config)
     text = model_config.get_text_config()
     return BaseShapes(
         id, revision, model_config.model_type, tuple(config.get("architectures") or ()),
         model.base_model_prefix or None, hidden_size or getattr(text, "hidden_size", None),
-        num_layers or getattr(text, "num_hidden_layers", None), modules | bare,
+        num_layers or getattr(text, "num_hidden_layers", None), modules,
     )  # fmt: skip
+
+
+def _modules(model: Any) -> dict[str, ModuleShape]:
+    modules = {path: row for path, module in model.named_modules() for row in _row(module) if path}
+    for name, parameter in model.named_parameters():
+        if name.rpartition(".")[0] not in modules:
+            modules[name] = ModuleShape("parameter", tuple(parameter.shape))
+    return modules
+
+
+def _body_modules(config: Any, model: Any, modules: Mapping[str, ModuleShape]) -> dict[str, ModuleShape]:
+    """Modules of the plain body that this architecture leaves out and others keep, such as BERT's pooler."""
+    prefix = model.base_model_prefix
+    try:
+        body = _modules(_build(config, transformers.AutoModel))
+    except FormatError:
+        return {}
+    named = {f"{prefix}.{path}" if prefix and hasattr(model, prefix) else path: row for path, row in body.items()}
+    return {path: row for path, row in named.items() if path not in modules}
 
 
 def expected_peft_shapes(

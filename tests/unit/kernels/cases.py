@@ -48,7 +48,7 @@ def codes(result: Inspection, severity: str = "error") -> set[str]:
     return {finding.code for finding in result.findings if finding.severity == severity}
 
 
-def rewrite(folder: Path, change: Callable[[dict[str, np.ndarray]], None]) -> None:
+def rewrite(folder: Path, change: Callable[[dict[str, np.ndarray]], object]) -> None:
     """Load the weights, change the table, write it back."""
     path = folder / "adapter_model.safetensors"
     tensors = load_file(path)
@@ -62,3 +62,16 @@ def reconfigure(folder: Path, **changes: Any) -> None:
     config = json.loads(path.read_text("utf-8"))
     config.update(changes)
     path.write_text(json.dumps({key: value for key, value in config.items() if value is not ...}), "utf-8")
+
+
+def fill(tensors: dict[str, np.ndarray], part: str, value: float) -> None:
+    """Set every tensor whose name holds `part` to one value."""
+    for name, array in tensors.items():
+        if part in name:
+            array.fill(value)
+
+
+def rename(tensors: dict[str, np.ndarray], old: str, new: str) -> None:
+    """Replace `old` by `new` in every tensor's name."""
+    for name in list(tensors):
+        tensors[name.replace(old, new)] = tensors.pop(name)

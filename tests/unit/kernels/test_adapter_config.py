@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import sys
 from pathlib import Path
 from typing import Any
 
@@ -166,11 +165,8 @@ def test_every_default_of_every_type_passes() -> None:
 
 def test_the_schema_is_that_of_the_installed_peft() -> None:
     peft = pytest.importorskip("peft", reason="the schema is read from PEFT's own classes")
-    sys.path.insert(0, str(REPOSITORY / "scripts"))
-    try:
-        from make_peft_schema import TARGET, schema
-    finally:
-        sys.path.pop(0)
+    from scripts.make_peft_schema import TARGET, schema
+
     written = json.loads(TARGET.read_text("utf-8"))
     if written["peft_version"] != peft.__version__:
         pytest.skip(f"the schema is of PEFT {written['peft_version']}, installed is {peft.__version__}")

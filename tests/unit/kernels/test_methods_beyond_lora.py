@@ -14,7 +14,7 @@ import pytest
 peft = pytest.importorskip("peft", reason="real saves need PEFT")
 
 from kernels.methods import methods  # noqa: E402
-from tests.unit.kernels.cases import BASE_CONFIGS, codes, inspect, rewrite  # noqa: E402
+from tests.unit.kernels.cases import BASE_CONFIGS, codes, fill, inspect, rename, rewrite  # noqa: E402
 
 Save = Callable[..., Path]
 QV = {"target_modules": ["q_proj", "v_proj"]}
@@ -108,7 +108,7 @@ def test_a_method_on_the_wrong_base_is_refused(peft_type: str, save_peft: Save, 
 )
 def test_an_inert_method_changes_nothing(peft_type: str, factor: str, value: float, save_peft: Save) -> None:
     folder = save_peft("llama", _config(peft_type))
-    rewrite(folder, lambda t: [array.fill(value) for name, array in t.items() if factor in name])
+    rewrite(folder, lambda t: fill(t, factor, value))
     assert "changes_nothing" in codes(inspect(folder))
 
 
@@ -119,7 +119,7 @@ def test_without_torch_the_method_is_typed_and_the_gap_is_said(save_peft: Save, 
 
 def test_an_unknown_type_is_kept_as_declared_and_typed_by_its_tensors(save_peft: Save) -> None:
     folder = save_peft("llama", _config("MISS"))
-    rewrite(folder, lambda t: [t.update({name.replace("miss_block", "bone_block"): t.pop(name)}) for name in list(t)])
+    rewrite(folder, lambda t: rename(t, "miss_block", "bone_block"))
     path = folder / "adapter_config.json"
     config = json.loads(path.read_text("utf-8"))
     kept = {key: config[key] for key in ("r", "target_modules", "bias", "task_type", "base_model_name_or_path")}

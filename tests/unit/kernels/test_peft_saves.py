@@ -12,7 +12,7 @@ import pytest
 pytest.importorskip("peft", reason="real saves need PEFT")
 from peft import LoraConfig
 
-from tests.unit.kernels.cases import BASE_CONFIGS, codes, inspect, reconfigure, rewrite
+from tests.unit.kernels.cases import BASE_CONFIGS, codes, fill, inspect, reconfigure, rename, rewrite
 
 Save = Callable[..., Path]
 QV = ["q_proj", "v_proj"]
@@ -178,11 +178,7 @@ def test_a_table_without_the_head_models_prefix_still_fits(save_peft: Save, base
 STEM = "base_model.model.model.layers.0.self_attn.q_proj"
 
 
-def _rename(tensors: dict[str, Any], old: str, new: str) -> None:
-    tensors[new] = tensors.pop(old)
-
-
-CORRUPTIONS: dict[str, tuple[Callable[[dict[str, Any]], None], str, str]] = {
+CORRUPTIONS: dict[str, tuple[Callable[[dict[str, Any]], object], str, str]] = {
     "NaN": (lambda t: t[f"{STEM}.lora_A.weight"].__setitem__((0, 0), np.nan), "not_finite", f"{STEM}.lora_A.weight"),
     "infinity": (
         lambda t: t[f"{STEM}.lora_B.weight"].__setitem__((0, 0), np.inf),
@@ -211,12 +207,12 @@ CORRUPTIONS: dict[str, tuple[Callable[[dict[str, Any]], None], str, str]] = {
         f"{STEM}.lora_A.weight",
     ),
     "renamed factor": (
-        lambda t: _rename(t, f"{STEM}.lora_A.weight", f"{STEM}.lora_X.weight"),
+        lambda t: rename(t, f"{STEM}.lora_A.weight", f"{STEM}.lora_X.weight"),
         "tensor_unknown",
         f"{STEM}.lora_X.weight",
     ),
     "renamed module": (
-        lambda t: [_rename(t, f"{STEM}.lora_{x}.weight", f"{STEM}x.lora_{x}.weight") for x in "AB"],
+        lambda t: rename(t, STEM, f"{STEM}x"),
         "module_unknown",
         f"{STEM}x.lora_A.weight",
     ),
@@ -226,7 +222,7 @@ CORRUPTIONS: dict[str, tuple[Callable[[dict[str, Any]], None], str, str]] = {
         "base_model.model.stray",
     ),
     "adapter name left in": (
-        lambda t: _rename(t, f"{STEM}.lora_A.weight", f"{STEM}.lora_A.default.weight"),
+        lambda t: rename(t, f"{STEM}.lora_A.weight", f"{STEM}.lora_A.default.weight"),
         "tensor_unknown",
         f"{STEM}.lora_A.default.weight",
     ),
@@ -245,7 +241,7 @@ def test_a_corrupted_file_is_refused_naming_the_tensor(corruption: str, save_pef
 
 def test_an_untrained_adapter_is_refused_because_it_changes_nothing(save_peft: Save) -> None:
     folder = save_peft("llama", LoraConfig(task_type="CAUSAL_LM", target_modules=QV))
-    rewrite(folder, lambda t: [value.fill(0) for name, value in t.items() if "lora_B" in name])
+    rewrite(folder, lambda t: fill(t, "lora_B", 0))
     result = inspect(folder)
     assert codes(result) == {"changes_nothing"}
     assert result.facts["is_noop"] is True
@@ -311,3 +307,15 @@ def test_requirements_judge_another_base_without_the_file(save_peft: Save, base_
     facts = inspect(folder).facts
     assert fits(facts, base_of("llama")) == []
     assert {finding.code for finding in fits(facts["requirements"], base_of("gpt2"))} == {"module_unknown"}
+
+
+def test_modules_that_only_other_heads_keep_are_known(save_peft: Save) -> None:
+    from kernels.meta_shapes import shape_table_from_config
+
+    config = {**BASE_CONFIGS["bert"], "architectures": ["BertForMaskedLM"]}
+    folder = save_peft(
+        "bert", LoraConfig(task_type="SEQ_CLS", target_modules=["dense"]), task="AutoModelForSequenceClassification"
+    )
+    result = inspect(folder, base=shape_table_from_config(config, id="tiny/bert"))
+    assert (result.verdict, result.facts["base"]["confirmed"]) == ("accepted", True), result.findings
+    assert "bert.pooler.dense" in {module for module, _, _ in result.facts["requirements"]}
