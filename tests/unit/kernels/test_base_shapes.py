@@ -81,7 +81,7 @@ def test_the_json_form_is_stable_and_its_digest_is_of_shapes_alone() -> None:
 
 @pytest.mark.parametrize("broken", [
     {}, {"format_version": 2}, {"format_version": 1, "modules": []},
-    {"format_version": 1, "id": "x", "revision": "y", "modules": {"a": {"kind": "linear", "shape": "8", "has_bias": 0}}},
+    {"format_version": 1, "modules": {"a": {"kind": "linear", "shape": "8", "has_bias": 0}}},
 ])  # fmt: skip
 def test_a_broken_table_is_refused(broken: dict[str, Any]) -> None:
     with pytest.raises(FormatError) as caught:
