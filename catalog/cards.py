@@ -64,13 +64,22 @@ def split_card(text: str) -> tuple[dict[str, Any], str]:
 
 
 def _plain(value: Any) -> Any:
-    """YAML's values as JSON's: every key text, and what JSON cannot hold (NaN, sets, bytes) as text."""
+    """YAML's values as JSON's: every key text, and what JSON cannot hold (NaN, sets, bytes, huge numbers) as text."""
     if isinstance(value, dict):
-        return {str(key): _plain(item) for key, item in value.items()}
+        return {_text(key): _plain(item) for key, item in value.items()}
     if isinstance(value, list | tuple):
         return [_plain(item) for item in value]
-    is_plain = value is None or isinstance(value, bool | int | str) or (isinstance(value, float) and isfinite(value))
-    return value if is_plain else str(value)
+    if isinstance(value, str):
+        return _text(value)
+    is_small = isinstance(value, int) and abs(value) < 1 << 63
+    is_plain = value is None or is_small or (isinstance(value, float) and isfinite(value))
+    return value if is_plain else _text(value)
+
+
+def _text(value: Any) -> str:
+    """``value`` as text that UTF-8 and every database can hold: no lone surrogates, no NUL."""
+    text = hex(value)[:80] if isinstance(value, int) and abs(value) >= 1 << 63 else str(value)
+    return text.encode("utf-8", errors="replace").decode().replace("\0", "\ufffd")
 
 
 def render_card(markdown: str) -> str:

@@ -6,7 +6,9 @@ import unicodedata
 from catalog.errors import InvalidInput
 
 _NAME = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9]|[._-](?=[A-Za-z0-9])){0,95}")
-_VERSION = re.compile(r"(0|[1-9]\d{0,5})\.(0|[1-9]\d{0,5})\.(0|[1-9]\d{0,5})(?:-[0-9A-Za-z]+(?:[.-][0-9A-Za-z]+)*)?")
+_VERSION = re.compile(
+    r"(0|[1-9]\d{0,5})\.(0|[1-9]\d{0,5})\.(0|[1-9]\d{0,5})(?:-[0-9A-Za-z]+(?:[.-][0-9A-Za-z]+)*)?", re.ASCII
+)
 _BASE_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,95}(?:/[A-Za-z0-9][A-Za-z0-9._-]{0,95})?")
 _BASE_REVISION = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
 
@@ -58,11 +60,15 @@ def check_version(version: str) -> str:
     return version
 
 
-def version_key(version: str) -> tuple[int, int, int, int, str]:
-    """Sort key: 1.10.0 after 1.9.0, and a suffixed version before the plain one."""
+VersionKey = tuple[int, int, int, bool, tuple[tuple[bool, int, str], ...]]
+
+
+def version_key(version: str) -> VersionKey:
+    """Sort key: 1.10.0 after 1.9.0, rc.10 after rc.2, and a suffixed version before the plain one (semver.org, 11)."""
     core, _, suffix = version.partition("-")
     major, minor, patch = (int(part) for part in core.split("."))
-    return (major, minor, patch, 0 if suffix else 1, suffix)
+    words = suffix.split(".") if suffix else []
+    return (major, minor, patch, not suffix, tuple((not w.isdigit(), int(w) if w.isdigit() else 0, w) for w in words))
 
 
 def split_full_name(full_name: str, *, field: str = "adapter") -> tuple[str, str]:

@@ -39,9 +39,9 @@ def page_of(
     count = queryset.order_by()[: EXACT_COUNT_LIMIT + 1].count()
     rows = queryset.order_by(*order)
     if cursor:
-        rows = rows.filter(_after(order, _read_cursor(cursor, order)))
+        rows = rows.filter(_after(order, _read_cursor(cursor, _list_name(queryset, order))))
     found = list(rows[: limit + 1])
-    next_cursor = _write_cursor(found[limit - 1], order) if len(found) > limit else None
+    next_cursor = _write_cursor(found[limit - 1], queryset, order) if len(found) > limit else None
     return Page(found[:limit], next_cursor, min(count, EXACT_COUNT_LIMIT), count <= EXACT_COUNT_LIMIT)
 
 
@@ -55,18 +55,23 @@ def _after(order: Sequence[str], values: Sequence[Any]) -> Q:
     return condition
 
 
-def _write_cursor(row: Model, order: Sequence[str]) -> str:
+def _list_name(queryset: QuerySet[M], order: Sequence[str]) -> list[str]:
+    """What a cursor belongs to: two lists may sort alike and still hold keys of other types."""
+    return [queryset.model._meta.label_lower, *order]
+
+
+def _write_cursor(row: M, queryset: QuerySet[M], order: Sequence[str]) -> str:
     values = [_plain(_follow(row, term.lstrip("-"))) for term in order]
-    return signing.dumps([list(order), values], salt=_SALT)
+    return signing.dumps([_list_name(queryset, order), values], salt=_SALT)
 
 
-def _read_cursor(cursor: str, order: Sequence[str]) -> list[Any]:
+def _read_cursor(cursor: str, list_name: list[str]) -> list[Any]:
     try:
-        signed_order, values = signing.loads(cursor, salt=_SALT)
+        signed_name, values = signing.loads(cursor, salt=_SALT)
     except (signing.BadSignature, ValueError, TypeError) as error:
         raise InvalidInput("invalid_cursor", "this cursor was not made by this hub", field="cursor") from error
-    if signed_order != list(order):
-        raise InvalidInput("invalid_cursor", "this cursor belongs to another sorting", field="cursor")
+    if signed_name != list_name:
+        raise InvalidInput("invalid_cursor", "this cursor belongs to another list or sorting", field="cursor")
     return list(values)
 
 

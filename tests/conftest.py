@@ -16,6 +16,16 @@ pytest_plugins = ["tests.literature.report"]
 
 
 @pytest.fixture(scope="session")
+def django_db_modify_db_settings(tmp_path_factory: pytest.TempPathFactory) -> None:
+    """Keep the test database in a file, as the hub does, so that threads meet on it with connections of their own."""
+    from django.conf import settings
+
+    database = settings.DATABASES["default"]
+    if database["ENGINE"] == "django.db.backends.sqlite3":
+        database.setdefault("TEST", {})["NAME"] = str(tmp_path_factory.mktemp("database") / "hub.sqlite3")
+
+
+@pytest.fixture(scope="session")
 def shared_folder() -> Path:
     """Return the folder of real adapters beside the checkout; skip by name where it is absent."""
     if not SHARED.is_dir():
