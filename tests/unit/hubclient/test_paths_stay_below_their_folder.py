@@ -40,7 +40,7 @@ def test_what_passes_stays_inside(path: str):
         safe_relative_path(path)
     except UnsafePathError:
         return
-    root = Path("/root/of/all")
+    root = Path("/of/all")
     joined = root / path
     assert root in joined.parents
     assert ".." not in joined.parts
