@@ -14,6 +14,8 @@ import transformers  # noqa: E402, F401
 
 import kernels.formats.inspection  # noqa: E402
 import kernels.meta_shapes  # noqa: E402, F401
+import kernels.methods  # noqa: E402
 import workers.computing  # noqa: E402, F401
 
 torch.set_num_threads(1)
+kernels.methods.methods()

@@ -14,6 +14,7 @@ from catalog.jobs.services import Claim, LeaseLost, claim, complete, fail, renew
 from workers.children import ChildFailed, ChildStopped, run_in_child
 
 log = logging.getLogger(__name__)
+_PROGRESS_SECONDS = 1.0
 
 
 class Handler(Protocol):
@@ -85,7 +86,11 @@ def _fail(claimed: Claim, handler: Handler, code: str, detail: str, *, is_final:
 
 
 class _Renewal:
-    """Called a few times a second while the child works: renews the lease in time, and says whether to go on."""
+    """Called with every report of the child and a few times a second besides; says whether to go on.
+
+    A child may report a hundred times a second, and each write to the row costs more than the step it tells of: so
+    the row is written once a second for progress, and in time for the lease.
+    """
 
     def __init__(self, claimed: Claim) -> None:
         self._claimed = claimed
@@ -94,7 +99,8 @@ class _Renewal:
 
     def __call__(self, progress: float | None, note: str) -> bool:
         now = time.monotonic()
-        if progress is None and now - self._renewed_at < self._every_seconds:
+        pause_seconds = self._every_seconds if progress is None else min(_PROGRESS_SECONDS, self._every_seconds)
+        if now - self._renewed_at < pause_seconds:
             return True
         self._renewed_at = now
         return renew(self._claimed, progress=progress, note=note)

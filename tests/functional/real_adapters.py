@@ -18,7 +18,15 @@ def minilm_folder() -> Path:
     return Path(next(iter(spec.submodule_search_locations))) / "model"
 
 
-def make_lora(base: Path, folder: Path, *, seed: int, rank: int = 8, **options: Any) -> Path:
+def make_lora(
+    base: Path,
+    folder: Path,
+    *,
+    seed: int,
+    rank: int = 8,
+    modules: tuple[str, ...] = ("query", "value"),
+    **options: Any,
+) -> Path:
     """Train a LoRA with a classification head for a few steps and save it as PEFT does."""
     import torch
     from peft import LoraConfig, get_peft_model
@@ -28,7 +36,7 @@ def make_lora(base: Path, folder: Path, *, seed: int, rank: int = 8, **options: 
     tokenizer = AutoTokenizer.from_pretrained(base, local_files_only=True)
     plain = AutoModelForSequenceClassification.from_pretrained(base, num_labels=LABELS, local_files_only=True)
     config = LoraConfig(
-        task_type="SEQ_CLS", r=rank, lora_alpha=16, target_modules=["query", "value"], lora_dropout=0.0, **options
+        task_type="SEQ_CLS", r=rank, lora_alpha=16, target_modules=list(modules), lora_dropout=0.0, **options
     )
     model = get_peft_model(plain, config)
     batch = tokenizer(TEXTS, padding=True, return_tensors="pt")

@@ -91,7 +91,7 @@ def test_an_unknown_base_model_is_refused_before_any_byte_is_sent(
 def test_a_local_path_in_the_config_is_no_base_and_the_hub_names_one_that_fits(
     people: People, base_model: str, files: dict[str, bytes]
 ) -> None:
-    config = {**json.loads(files["adapter_config.json"]), "base_model_name_or_path": "/home/somewhere/model"}
+    config = {**json.loads(files["adapter_config.json"]), "base_model_name_or_path": "./checkpoints/model"}
     changed = {
         "adapter_model.safetensors": files["adapter_model.safetensors"],
         "adapter_config.json": json.dumps(config).encode(),
