@@ -74,7 +74,9 @@ def update_adapter(
         adapter.visibility = visibility
     if summary is not None:
         adapter.summary = summary[:300]
-    adapter.save()
+    adapter.save(update_fields=["visibility", "summary", "updated_at"])
+    # A version may have been published since the caller read the row.
+    adapter.refresh_from_db()
     index_adapter(adapter)
     return adapter
 

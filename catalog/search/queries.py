@@ -2,6 +2,7 @@
 
 from collections import Counter
 from dataclasses import dataclass, field, replace
+from typing import Any
 
 from django.db.models import Count, Q, QuerySet
 
@@ -97,10 +98,11 @@ def matching(query: SearchQuery, viewer: Actor) -> QuerySet[SearchEntry]:
 
 
 def facets(query: SearchQuery, viewer: Actor, *, most: int = 12) -> Facets:
-    """Counts per value, the most frequent first; each facet leaves out its own filter, so that one sees what else there is."""
+    """Counts per value, most frequent first; each facet leaves out its own filter, to show what else there is."""
 
     def found(facet: str) -> QuerySet[SearchEntry]:
-        return matching(replace(query, **{facet: ""}), viewer)
+        without: dict[str, Any] = {facet: ""}
+        return matching(replace(query, **without), viewer)
 
     return Facets(
         base=_counts(found("base"), "base_model__name", most),
@@ -118,7 +120,7 @@ def _counts(found: QuerySet[SearchEntry], column: str, most: int) -> list[FacetV
 
 
 def _language_counts(found: QuerySet[SearchEntry], most: int) -> list[FacetValue]:
-    """An entry may have several languages in one column, so that the database counts the combinations, not the words."""
+    """The database counts combinations, as an entry's languages share a column; the words are summed here."""
     counted: Counter[str] = Counter()
     for languages, count in found.exclude(languages="").values_list("languages").annotate(n=Count("id")).order_by():
         counted.update(dict.fromkeys(languages.split(), count))

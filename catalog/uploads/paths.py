@@ -15,7 +15,7 @@ def check_files(files: list[tuple[str, int]], *, max_files: int, max_file_bytes:
     """Refuse a list of (path, size in bytes) that cannot become an adapter.
 
     Raises:
-        InvalidInput: empty list, the same path twice (also when only case differs), or a negative size.
+        InvalidInput: empty list, a path twice (also when only case differs) or as file and folder, or a negative size.
         Unprocessable: ``path_refused``, ``pickle_refused``. TooLarge: too many files, or one too large.
     """
     if not files:
@@ -34,6 +34,14 @@ def check_files(files: list[tuple[str, int]], *, max_files: int, max_file_bytes:
             raise TooLarge(
                 detail=f"{path!r} has {size_bytes} bytes; at most {max_file_bytes} are allowed", field="files"
             )
+    both = sorted({folder for path in seen for folder in _folders(path)} & seen)
+    if both:
+        raise InvalidInput(detail=f"{both[0]!r} is listed as a file and as a folder", field="files")
+
+
+def _folders(path: str) -> list[str]:
+    parts = path.split("/")
+    return ["/".join(parts[:depth]) for depth in range(1, len(parts))]
 
 
 def check_path(path: str) -> None:

@@ -144,11 +144,12 @@ def finish_upload(actor: User, upload: Upload, digests: dict[str, str]) -> Commi
         InvalidInput: a digest is missing or malformed. Conflict: ``upload_incomplete``, ``upload_closed``,
         ``version_exists``. Unprocessable: ``digest_mismatch``; that file's parts are dropped, the upload stays open.
     """
-    if upload.state == UploadState.COMMITTED and upload.revision is not None:
-        return Commit(upload.revision, is_new=False)
+    if upload.state == UploadState.COMMITTED:
+        return _made_elsewhere(upload)
     files = list(upload.files.all())
     _check_digests(files, digests)
-    _take(upload)
+    if not _take(upload):
+        return _made_elsewhere(upload)
     try:
         made = _commit(actor, upload, files, digests)
     except BaseException:
@@ -159,18 +160,24 @@ def finish_upload(actor: User, upload: Upload, digests: dict[str, str]) -> Commi
 
 
 def abort_upload(upload: Upload) -> None:
-    """Drop an upload and its bytes. Raises Conflict ``upload_closed`` once it is committed."""
-    _require_open(upload)
-    Upload.objects.filter(pk=upload.pk, state=UploadState.OPEN).update(state=UploadState.ABORTED)
-    blob_store().discard(staging_key(upload.pk.hex))
+    """Drop an upload and its bytes. Raises Conflict ``upload_closed`` once it is being finished or committed."""
+    if not _drop(upload, Q(state=UploadState.OPEN)):
+        upload.refresh_from_db()
+        raise _closed(upload)
 
 
 def expire_uploads() -> int:
     """Drop the bytes of uploads that nobody finished in time. Returns how many."""
-    expired = Upload.objects.filter(state=UploadState.OPEN, expires_at__lte=timezone.now())[:200]
-    for upload in expired:
-        abort_upload(upload)
-    return len(expired)
+    expired = Q(expires_at__lte=timezone.now()) & _takeable()
+    return sum(_drop(upload, expired) for upload in Upload.objects.filter(expired)[:200])
+
+
+def _drop(upload: Upload, condition: Q) -> bool:
+    """Abort the upload if ``condition`` still holds, so that one being finished this moment keeps its bytes."""
+    dropped = Upload.objects.filter(condition, pk=upload.pk).update(state=UploadState.ABORTED)
+    if dropped:
+        blob_store().discard(staging_key(upload.pk.hex))
+    return bool(dropped)
 
 
 def _commit(actor: User, upload: Upload, files: list[UploadFile], digests: dict[str, str]) -> Commit:
@@ -247,18 +254,27 @@ def _check_digests(files: list[UploadFile], digests: dict[str, str]) -> None:
         raise InvalidInput(detail=f"{unknown[0]!r} was not announced in this upload", field="files")
 
 
-def _take(upload: Upload) -> None:
-    """Only one request at a time may finish an upload; one that died ten minutes ago no longer counts."""
-    stale = timezone.now() - timedelta(seconds=_FINISHING_SECONDS)
-    takeable = Q(state=UploadState.OPEN) | Q(state=UploadState.FINISHING, finishing_since__lte=stale)
-    taken = Upload.objects.filter(takeable, pk=upload.pk).update(
+def _take(upload: Upload) -> bool:
+    """Only one request at a time may finish an upload; returns whether this one may."""
+    taken = Upload.objects.filter(_takeable(), pk=upload.pk).update(
         state=UploadState.FINISHING, finishing_since=timezone.now()
     )
-    if taken:
-        return
+    return bool(taken)
+
+
+def _takeable() -> Q:
+    """Open, or held by a request that died ten minutes ago."""
+    stale = timezone.now() - timedelta(seconds=_FINISHING_SECONDS)
+    return Q(state=UploadState.OPEN) | Q(state=UploadState.FINISHING, finishing_since__lte=stale)
+
+
+def _made_elsewhere(upload: Upload) -> Commit:
+    """What another request made of the upload. Raises Busy while it is at it, Conflict ``upload_closed``."""
     upload.refresh_from_db()
     if upload.state == UploadState.FINISHING:
         raise Busy(detail="another request is finishing this upload", hint="Ask for the upload again in a moment.")
+    if upload.state == UploadState.COMMITTED and upload.revision is not None:
+        return Commit(upload.revision, is_new=False)
     raise _closed(upload)
 
 

@@ -106,7 +106,8 @@ def test_base_model_ids(base_id):
 
 
 @pytest.mark.parametrize(
-    "base_id", ["", "/root/model", "./model", "a/b/c", "../x", "a/..b", "gpt2/shapes", "config", "C:\\models", "http://x/y"]
+    "base_id",
+    ["", "/root/model", "./model", "a/b/c", "../x", "a/..b", "gpt2/shapes", "config", "C:\\models", "http://x/y"],
 )
 def test_a_path_or_a_url_is_no_base_model(base_id):
     with pytest.raises(InvalidInput):
