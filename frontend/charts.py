@@ -7,7 +7,8 @@ from dataclasses import dataclass
 from typing import Any
 
 _LAYER = re.compile(r"(?:^|\.)(\d+)(?=\.|$)")
-_CELL_WIDTH, _CELL_HEIGHT, _LABEL_WIDTH, _HEAD = 34, 24, 190, 22
+_CELL_WIDTH, _CELL_HEIGHT, _HEAD = 34, 24, 22
+_MOST_LETTERS, _LETTER_WIDTH = 26, 7
 _BAR_WIDTH, _BARS_HEIGHT, _MOST_BARS = 5, 24, 32
 
 
@@ -76,26 +77,30 @@ def spectrum_chart(facts: Mapping[str, Any]) -> SpectrumChart | None:
     if not isinstance(modules, dict) or not modules:
         return None
     rows = [_module_row(path, module) for path, module in modules.items() if isinstance(module, dict)]
+    if not rows:
+        return None
     places = {row.path: _place(row.path) for row in rows}
     kinds = list(dict.fromkeys(kind for kind, _ in places.values()))
     layers = sorted({layer for _, layer in places.values()})
-    highest = max((row.effective_rank for row in rows), default=0.0)
+    label_width = max(len(_short(kind)) for kind in kinds) * _LETTER_WIDTH + 12
+    highest = max(row.effective_rank for row in rows)
+    lowest = min([highest / 2, *(row.effective_rank for row in rows)])
     cells = []
     for row in rows:
         kind, layer = places[row.path]
-        x, y = _LABEL_WIDTH + layers.index(layer) * _CELL_WIDTH, _HEAD + kinds.index(kind) * _CELL_HEIGHT
+        x, y = label_width + layers.index(layer) * _CELL_WIDTH, _HEAD + kinds.index(kind) * _CELL_HEIGHT
         title = f"{row.path}: effective rank {row.effective_rank:.1f} of {row.rank}, norm {row.norm:.3g}"
-        share = row.effective_rank / highest if highest else 0.0
+        share = (row.effective_rank - lowest) / (highest - lowest) if highest else 0.0
         cells.append(Cell(x, y, round(0.06 + 0.42 * share, 3), f"{row.effective_rank:.1f}", title))
     return SpectrumChart(
         cells=cells,
-        kinds=[Label(_LABEL_WIDTH - 8, _HEAD + at * _CELL_HEIGHT + 15, _short(kind)) for at, kind in enumerate(kinds)],
+        kinds=[Label(label_width - 8, _HEAD + at * _CELL_HEIGHT + 15, _short(kind)) for at, kind in enumerate(kinds)],
         layers=[
-            Label(_LABEL_WIDTH + at * _CELL_WIDTH + 16, 14, "" if layer < 0 else str(layer))
+            Label(label_width + at * _CELL_WIDTH + 16, 14, "" if layer < 0 else str(layer))
             for at, layer in enumerate(layers)
         ],
         rows=rows,
-        width=_LABEL_WIDTH + len(layers) * _CELL_WIDTH,
+        width=label_width + len(layers) * _CELL_WIDTH,
         height=_HEAD + len(kinds) * _CELL_HEIGHT,
         highest=highest,
     )
@@ -120,7 +125,7 @@ def _module_row(path: str, module: Mapping[str, Any]) -> ModuleRow:
 
 
 def _place(path: str) -> tuple[str, int]:
-    """Kind and layer of a module: ``encoder.layer.3.attention.query`` is (``attention.query``, 3); no number is layer -1."""
+    """``encoder.layer.3.attention.query`` is kind ``attention.query``, layer 3; without a number the layer is -1."""
     found = _LAYER.search(path)
     if found is None:
         return path, -1
@@ -128,7 +133,7 @@ def _place(path: str) -> tuple[str, int]:
 
 
 def _short(kind: str) -> str:
-    return kind if len(kind) <= 26 else "…" + kind[-25:]
+    return kind if len(kind) <= _MOST_LETTERS else "…" + kind[1 - _MOST_LETTERS :]
 
 
 def _number(value: Any) -> float:

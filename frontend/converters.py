@@ -20,7 +20,7 @@ class NameConverter:
 
 
 class NamespaceConverter(NameConverter):
-    """The name of a namespace. Raises ValueError (no match) for reserved words, so that ``/login`` finds ``/login/``."""
+    """The name of a namespace; reserved words do not match, so that ``/login`` finds ``/login/``."""
 
     def to_python(self, value: str) -> str:
         """The text itself, unless it is reserved."""

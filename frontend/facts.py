@@ -13,15 +13,19 @@ _FACTS = (
     ("method_name", "Method"),
     ("options", "Variants"),
     ("rank", "Rank"),
+    ("ranks", "Ranks"),
     ("alpha", "Alpha"),
     ("scaling", "Scaling"),
     ("target_modules", "Target modules"),
+    ("modules", "Modules"),
     ("layers", "Layers"),
     ("task_type", "Task type"),
     ("dtypes", "Number types"),
     ("parameters", "Parameters"),
     ("heads", "Heads"),
     ("head_parameters", "Head parameters"),
+    ("saved_parameters", "Other saved parameters"),
+    ("peft_version", "Saved by PEFT"),
 )
 _CLAIMS = (
     ("summary", "Summary"),
@@ -95,16 +99,16 @@ class Change:
 def fact_rows(facts: Mapping[str, Any]) -> list[Row]:
     """What the files say; empty facts are left out."""
     rows = [Row(title, _fact(key, facts.get(key)), "from the file") for key, title in _FACTS]
-    return [row for row in rows if row.value]
+    return [row for row in rows if row.value and row.value != "0"]
 
 
 def claim_rows(revision: Revision) -> list[Row]:
     """What the uploader says, then what only the card's front matter says."""
     claims = revision.claims if isinstance(revision.claims, dict) else {}
-    rows = [Row(title, as_text(claims.get(key)), "claimed at push") for key, title in _CLAIMS]
+    rows = [Row(title, as_text(claims.get(key)), "at push") for key, title in _CLAIMS]
     card = claims.get("card")
     if isinstance(card, dict):
-        rows += [Row(str(key)[:60], as_text(value), "claimed in the card") for key, value in list(card.items())[:40]]
+        rows += [Row(str(key)[:60], as_text(value), "in the card") for key, value in list(card.items())[:40]]
     return [row for row in rows if row.value]
 
 
@@ -112,13 +116,16 @@ def fit_of(revision: Revision) -> Fit:
     """Whether the base model was confirmed by shapes, contradicted, or not checked."""
     base = revision.facts.get("base") or {} if isinstance(revision.facts, dict) else {}
     checked = base.get("checked_tensors")
+    source = {"option": "declared at push", "config": "declared in the config", "card": "declared in the card"}
     if base.get("confirmed") is True:
         count = f"{checked:,} tensors" if isinstance(checked, int) and checked else "every tensor"
         return Fit("fits", "good", f"{count} checked against its shapes, from the file")
     if base.get("confirmed") is False:
         return Fit("does not fit", "bad", "the shapes of the file are not those of this model")
     if base.get("declared"):
-        return Fit("not checked", "warn", f"declared in {base.get('declared_from') or 'the config'}, shapes not compared")
+        return Fit(
+            "not checked", "warn", f"{source.get(str(base.get('declared_from')), 'declared')}, shapes not compared"
+        )
     return Fit("unknown", "warn", "no base model is declared")
 
 
@@ -178,11 +185,22 @@ def as_text(value: Any) -> str:
 
 
 def _fact(key: str, value: Any) -> str:
+    if key == "ranks":
+        is_mixed = isinstance(value, dict) and len(value) > 1
+        return ", ".join(f"{rank} in {count} modules" for rank, count in value.items()) if is_mixed else ""
+    if key == "heads" and isinstance(value, list):
+        return as_text([_head(head) for head in value if isinstance(head, dict)])
     if key == "layers" and isinstance(value, list) and len(value) > 2 and all(isinstance(item, int) for item in value):
         low, high = min(value), max(value)
         if sorted(value) == list(range(low, high + 1)):
             return f"{low} to {high}, all {len(value)}"
     return as_text(value)
+
+
+def _head(head: Mapping[str, Any]) -> str:
+    shapes = head.get("tensors") or {}
+    largest: list[int] = max(shapes.values(), key=len, default=[]) if isinstance(shapes, dict) else []
+    return f"{head.get('module')} ({' × '.join(str(size) for size in largest)})" if largest else str(head.get("module"))
 
 
 def _comparable(revision: Revision) -> dict[str, str]:

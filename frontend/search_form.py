@@ -1,6 +1,7 @@
 """A search page's query string: read into a SearchQuery, and written back with one thing changed."""
 
 from dataclasses import asdict, dataclass, replace
+from typing import Any
 from urllib.parse import urlencode
 
 from django.http import QueryDict
@@ -80,8 +81,8 @@ def chips(query: SearchQuery) -> list[Chip]:
     made = [Chip("q", "Words", query.text, search_url(replace(query, text="")))] if query.text else []
     for name, field, title in FILTERS:
         if values[field] not in ("", None):
-            empty = None if name.startswith("rank_") else ""
-            made.append(Chip(name, title, str(values[field]), search_url(replace(query, **{field: empty}))))
+            url = search_url(_changed(query, field, None if name.startswith("rank_") else ""))
+            made.append(Chip(name, title, str(values[field]), url))
     return made
 
 
@@ -93,11 +94,15 @@ def facet_groups(query: SearchQuery, found: Facets) -> list[FacetGroup]:
         links = []
         for row in counts.get(name, []):
             is_chosen = str(values[field]).casefold() == str(row["value"]).casefold()
-            url = search_url(replace(query, **{field: "" if is_chosen else row["value"]}))
+            url = search_url(_changed(query, field, "" if is_chosen else row["value"]))
             links.append(FacetLink(row["value"], row["count"], is_chosen, url))
         if links:
             groups.append(FacetGroup(name, title, links))
     return groups
+
+
+def _changed(query: SearchQuery, field: str, value: Any) -> SearchQuery:
+    return replace(query, **{field: value})
 
 
 def _rank(params: QueryDict, name: str) -> int | None:

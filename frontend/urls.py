@@ -18,8 +18,8 @@ def _page(route: str, view: View, name: str) -> URLPattern:
 urlpatterns: list[URLPattern] = [
     _page("", home.home, "home"),
     _page("search", search.search_page, "search"),
-    _page("login/", accounts.login_page, "login"),
-    _page("logout/", accounts.logout_page, "logout"),
+    path("login/", accounts.login_page, name="login"),
+    path("logout/", accounts.logout_page, name="logout"),
     _page("settings/tokens", accounts.tokens, "tokens"),
     _page("settings/tokens/<int:token_id>/revoke", accounts.revoke, "revoke-token"),
     _page("base-models/", bases.base_list, "base-models"),

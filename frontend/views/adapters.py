@@ -1,5 +1,6 @@
 """An adapter's page, for its default version or for one named in the address."""
 
+import re
 from typing import Any
 
 from django.http import HttpRequest, HttpResponse
@@ -15,6 +16,7 @@ from frontend.facts import claim_rows, disagreements, fact_rows, finding_lines, 
 from frontend.snippets import load_snippets
 
 MOST_REVISIONS = 100
+_HEADING = re.compile(r"<(/?)h([1-6])>")
 
 
 def adapter_page(request: HttpRequest, namespace: str, name: str, version: str = "") -> HttpResponse:
@@ -57,9 +59,16 @@ def revision_context(revision: Revision, hub_url: str) -> dict[str, Any]:
         "disagreements": disagreements(revision.report),
         "spectrum": spectrum_chart(revision.facts),
         "snippets": load_snippets(hub_url, revision.adapter.full_name, ref, str(revision.base_model or "")),
-        "card_html": render_card(revision.card) if revision.card.strip() else "",
+        "card_html": card_html(revision.card),
         "review": next(iter(revision.reviews.all()), None),
     }
+
+
+def card_html(card: str) -> str:
+    """The card as safe HTML whose headings stand below those of the page: its h1 becomes h3."""
+    if not card.strip():
+        return ""
+    return _HEADING.sub(lambda found: f"<{found[1]}h{min(int(found[2]) + 2, 6)}>", render_card(card))
 
 
 def _shown(request: HttpRequest, adapter: Adapter, version: str, revisions: list[Revision]) -> Revision | None:

@@ -28,7 +28,9 @@ class ShapeRow:
 def base_list(request: HttpRequest) -> HttpResponse:
     """Registered base models by name, with how many public adapters each has."""
     query = request.GET.get("q", "").strip()[:200]
-    page = page_of(bases_with_counts(query), ("folded", "id"), cursor=request.GET.get("cursor") or None, limit=PAGE_ROWS)
+    page = page_of(
+        bases_with_counts(query), ("folded", "id"), cursor=request.GET.get("cursor") or None, limit=PAGE_ROWS
+    )
     more_url = f"{request.path}?cursor={page.next_cursor}" if page.next_cursor else ""
     return render(request, "base/list.html", {"page": page, "query": query, "more_url": more_url})
 

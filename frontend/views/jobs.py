@@ -17,5 +17,10 @@ def job_page(request: HttpRequest, job_id: UUID) -> HttpResponse:
     if job is None:
         raise NotFound(detail=f"no job {job_id} that you may see", hint="Sign in as its owner.")
     template = "job/progress.html" if request.htmx else "job/page.html"  # type: ignore[attr-defined]
-    context = {"job": job, "is_final": job.state in FINAL_STATES, "percent": round(job.progress * 100)}
+    context = {
+        "job": job,
+        "title": job.kind.replace("_", " ").capitalize(),
+        "is_final": job.state in FINAL_STATES,
+        "percent": round(job.progress * 100),
+    }
     return render(request, template, context)

@@ -1,0 +1,101 @@
+"""Every page: no error in the console, nothing from elsewhere, nothing wider than a phone."""
+
+import pytest
+from selenium.webdriver.common.by import By
+
+from catalog.adapters.models import Revision
+
+WIDTHS = (360, 1280)
+LONG = "w" * 96
+
+
+@pytest.fixture
+def paths(catalog, published, pending):
+    """One address of each kind of page, with names as long as they may be."""
+    card = f"# Title\n\n| {LONG} | b |\n|---|---|\n| 1 | 2 |\n\n```\n{LONG * 3}\n```\n\n![far](https://elsewhere.example/p.png)"
+    finding = {
+        "code": "x",
+        "severity": "warning",
+        "message": "m",
+        "tensor": f"{LONG}.{LONG}",
+        "expected": [1],
+        "received": [2],
+    }
+    report = {
+        "findings": [finding],
+        "disagreements": [{"fact": "rank", "from_file": 4, "claimed": 8, "source": "config"}],
+    }
+    long = catalog.push(catalog.writer, f"team/{LONG}", "1.0.0", card=card, report=report, summary="s" * 300)
+    pending = Revision.objects.get(pk=pending.pk)
+    return [
+        "/",
+        "/search",
+        "/search?q=zebra",
+        "/team",
+        "/team/ner-de",
+        f"/team/{LONG}",
+        "/base-models/",
+        "/base-models/example/tiny-encoder",
+        f"/jobs/{pending.validation_job_id}",
+        "/settings/tokens",
+        "/review/",
+        f"/review/team/{LONG}/{long.commit_id}/",
+    ]
+
+
+def test_pages_fit_a_phone_and_a_desk_and_ask_only_their_own_hub(browser, paths):
+    pages = [(path, width) for width in WIDTHS for path in ["/login/", *paths]]
+    for path, width in pages:
+        browser.resize(width)
+        if path == "/login/":
+            browser.driver.delete_all_cookies()
+            browser.sign_in("owner")
+        browser.open(path)
+        browser.find("main h1")
+        wide = browser.driver.execute_script("return document.documentElement.scrollWidth")
+        assert wide <= width, f"{path} is {wide} pixels wide at {width}"
+        assert browser.complaints() == [], path
+    foreign = [url for url in browser.requested() if not url.startswith((browser.url, "data:", "about:", "chrome:"))]
+    assert foreign == []
+
+
+def test_every_field_and_region_has_a_name(browser, paths):
+    browser.sign_in("owner")
+    for path in paths:
+        browser.open(path)
+        nameless = browser.driver.execute_script(
+            """
+            const fields = [...document.querySelectorAll("input:not([type=hidden]), select, textarea")]
+              .filter(field => !field.labels.length && !field.getAttribute("aria-label"));
+            const ids = [...document.querySelectorAll("[id]")].map(element => element.id);
+            const twice = ids.filter((id, at) => ids.indexOf(id) !== at);
+            const dead = [...document.querySelectorAll("[aria-labelledby]")]
+              .filter(element => !document.getElementById(element.getAttribute("aria-labelledby")));
+            return [...fields.map(field => field.outerHTML), ...twice, ...dead.map(element => element.outerHTML)];
+            """
+        )
+        assert nameless == [], path
+        assert len(browser.driver.find_elements(By.CSS_SELECTOR, "main")) == 1
+        assert len(browser.driver.find_elements(By.CSS_SELECTOR, "h1")) == 1, path
+
+
+def test_the_first_tab_stop_skips_to_the_content(browser, published):
+    browser.open("/team/ner-de")
+    from selenium.webdriver.common.action_chains import ActionChains
+    from selenium.webdriver.common.keys import Keys
+
+    ActionChains(browser.driver).send_keys(Keys.TAB).perform()
+    focused = browser.driver.switch_to.active_element
+    assert focused.text == "Skip to the content"
+    focused.send_keys(Keys.ENTER)
+    assert browser.driver.switch_to.active_element.get_attribute("id") == "main"
+
+
+def test_the_page_is_whole_in_the_dark(browser, published):
+    browser.driver.execute_cdp_cmd(
+        "Emulation.setEmulatedMedia", {"features": [{"name": "prefers-color-scheme", "value": "dark"}]}
+    )
+    browser.open("/team/ner-de")
+    ground = browser.driver.execute_script("return getComputedStyle(document.body).backgroundColor")
+    browser.driver.execute_cdp_cmd("Emulation.setEmulatedMedia", {"features": []})
+    assert ground == "rgb(19, 20, 22)"

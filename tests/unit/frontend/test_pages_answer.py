@@ -1,0 +1,107 @@
+"""Every page answers, keeps the security headers, and says an error with its code and hint."""
+
+import re
+
+import pytest
+from django.test import Client
+
+from catalog.jobs.models import Job
+
+PUBLIC = [
+    "/",
+    "/search",
+    "/search?q=ner&method=lora&language=de",
+    "/login/",
+    "/base-models/",
+    "/base-models/example/tiny-encoder",
+    "/base-models/tiny-encoder",
+    "/team",
+    "/team/ner-de",
+    "/team/ner-de/versions/1.0.0",
+]
+
+
+@pytest.mark.parametrize("path", PUBLIC)
+def test_public_pages_answer_strangers(path, published, stranger):
+    response = stranger.get(path)
+    assert response.status_code == 200
+    assert "<main" in response.content.decode()
+
+
+@pytest.mark.parametrize("path", ["/", "/search", "/team/ner-de", "/nobody", "/login/", "/no/page/at/all"])
+def test_every_page_forbids_inline_and_foreign_code(path, published, stranger):
+    response = stranger.get(path)
+    policy = response["Content-Security-Policy"]
+    assert "default-src 'self'" in policy
+    assert "unsafe" not in policy
+    assert "http:" not in policy
+    assert "https:" not in policy
+    text = response.content.decode()
+    assert not re.search(r"<script(?![^>]*\ssrc=)", text), "an inline script"
+    assert not re.search(r"\s(style|on[a-z]+)\s*=", text), "an inline style or handler"
+    assert "<style" not in text
+
+
+def test_an_empty_hub_teaches_the_three_commands(db, stranger):
+    text = stranger.get("/").content.decode()
+    for command in ("hubclient login", "hubclient base-model add", "hubclient push"):
+        assert command in text
+
+
+def test_the_front_page_of_a_filled_hub_shows_the_newest(published, stranger):
+    text = stranger.get("/").content.decode()
+    assert "team/ner-de" in text
+    assert "hubclient base-model add" not in text
+
+
+@pytest.mark.parametrize(
+    ("path", "status", "code"),
+    [
+        ("/nobody", 404, "not_found"),
+        ("/team/absent", 404, "not_found"),
+        ("/team/ner-de/versions/9.9.9", 404, "not_found"),
+        ("/base-models/absent/model", 404, "not_found"),
+        ("/search?sort=luck", 400, "invalid_input"),
+        ("/search?rank_min=four", 400, "invalid_input"),
+        ("/search?cursor=forged", 400, "invalid_cursor"),
+    ],
+)
+def test_a_domain_error_is_a_page_with_its_code(path, status, code, published, stranger):
+    response = stranger.get(path)
+    assert response.status_code == status
+    assert f"<code>{code}</code>" in response.content.decode()
+
+
+def test_an_address_of_nothing_is_a_404_in_the_same_look(db, stranger):
+    response = stranger.get("/no/page/at/all")
+    assert response.status_code == 404
+    assert "Adapter Hub" in response.content.decode()
+
+
+def test_a_reserved_word_without_its_slash_leads_to_its_page(db, stranger):
+    assert stranger.get("/login")["Location"] == "/login/"
+    assert stranger.get("/base-models")["Location"] == "/base-models/"
+
+
+def test_another_spelling_of_an_adapter_leads_to_the_real_one(published, stranger):
+    assert stranger.get("/Team/NER_de")["Location"] == "/team/ner-de"
+    assert stranger.get("/Team/NER_de/versions/1.0.0")["Location"] == "/team/ner-de/versions/1.0.0"
+
+
+def test_a_form_without_its_token_changes_nothing(catalog, pending):
+    client = Client(enforce_csrf_checks=True)
+    client.force_login(catalog.owner)
+    url = f"/review/team/pos-de/{pending.commit_id}/"
+    assert client.post(url, {"decision": "approve"}).status_code == 403
+    pending.refresh_from_db()
+    assert pending.state == "pending"
+
+
+def test_a_job_is_seen_by_its_owner_and_by_nobody_else(catalog, pending, as_writer, stranger):
+    job = Job.objects.get(pk=pending.validation_job_id)
+    own = as_writer.get(f"/jobs/{job.pk}")
+    assert own.status_code == 200
+    assert 'hx-trigger="every 1s"' in own.content.decode()
+    assert stranger.get(f"/jobs/{job.pk}").status_code == 404
+    Job.objects.filter(pk=job.pk).update(state="succeeded")
+    assert "every 1s" not in as_writer.get(f"/jobs/{job.pk}", headers={"HX-Request": "true"}).content.decode()

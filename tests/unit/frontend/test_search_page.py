@@ -1,0 +1,85 @@
+"""Search: facets, chips, sorting, keyset pages, and fragments for htmx only."""
+
+import html
+import re
+
+HTMX = {"HX-Request": "true"}
+
+
+def fill(catalog, count, namespace="writer"):
+    for number in range(count):
+        catalog.push(catalog.writer, f"{namespace}/run-{number:02d}")
+
+
+def names(response):
+    return re.findall(r'class="name" href="/([^"]+)"', response.content.decode())
+
+
+def test_facets_count_what_the_query_finds(catalog, published, stranger):
+    catalog.push(catalog.writer, "writer/other", languages=["fr", "de"])
+    text = stranger.get("/search").content.decode()
+    assert re.search(r'title="de">de</span> <span class="tabular quiet">2<', text)
+    assert re.search(r'title="fr">fr</span> <span class="tabular quiet">1<', text)
+    assert re.search(r'title="lora">lora</span> <span class="tabular quiet">2<', text)
+
+
+def test_a_chosen_facet_still_shows_the_other_values(catalog, published, stranger):
+    catalog.push(catalog.writer, "writer/other")
+    response = stranger.get("/search?namespace=team")
+    assert names(response) == ["team/ner-de"]
+    assert 'title="writer"' in response.content.decode()
+
+
+def test_each_active_filter_is_a_chip_whose_link_drops_it_alone(published, stranger):
+    text = html.unescape(stranger.get("/search?q=ner&method=lora&language=de").content.decode())
+    assert 'href="/search?method=lora&language=de"' in text
+    assert 'href="/search?q=ner&language=de"' in text
+    assert 'href="/search?q=ner&method=lora"' in text
+
+
+def test_nothing_found_names_the_filters_to_drop(published, stranger):
+    response = stranger.get("/search?q=zebra&method=lora")
+    assert names(response) == []
+    text = response.content.decode()
+    assert "No adapter fits all of this" in text
+    assert "without words “zebra”" in text
+    assert "without method “lora”" in text
+
+
+def test_pages_follow_each_other_without_gap_or_repetition(catalog, stranger):
+    fill(catalog, 45)
+    seen, url = [], "/search?sort=name"
+    while url:
+        text = html.unescape(stranger.get(url).content.decode())
+        seen += re.findall(r'class="name" href="/([^"]+)"', text)
+        more = re.search(r'id="more"[^>]*><a class="button" href="([^"]+)"', text)
+        url = more.group(1) if more else ""
+    assert seen == [f"writer/run-{number:02d}" for number in range(45)]
+
+
+def test_htmx_gets_the_found_part_alone(published, stranger):
+    whole = stranger.get("/search?q=ner")
+    part = stranger.get("/search?q=ner", headers=HTMX)
+    assert names(whole) == names(part) == ["team/ner-de"]
+    assert "<html" not in part.content.decode()
+    assert "HX-Request" in part["Vary"]
+
+
+def test_going_back_gets_the_whole_page(published, stranger):
+    restored = stranger.get("/search?q=ner", headers={**HTMX, "HX-History-Restore-Request": "true"})
+    assert "<html" in restored.content.decode()
+
+
+def test_more_gets_rows_alone(catalog, stranger):
+    fill(catalog, 21)
+    first = html.unescape(stranger.get("/search").content.decode())
+    url = re.findall(r'hx-get="([^"]*cursor=[^"]*)"', first)[0]
+    rows = stranger.get(url, headers={**HTMX, "HX-Target": "more"}).content.decode()
+    assert rows.count('<li class="entry">') == 1
+    assert "facets" not in rows
+
+
+def test_what_people_type_is_escaped(published, stranger):
+    text = stranger.get('/search?q=<script>alert(1)</script>&method="><img src=x>').content.decode()
+    assert "<script>alert" not in text
+    assert "<img" not in text
