@@ -94,12 +94,12 @@ class PullResult:
     @property
     def load_line(self) -> str:
         """The line of Python that loads what was pulled."""
-        folder = str(self.folder)
+        folder = str(self.folder) if self.folder.is_absolute() else f"./{self.folder.as_posix()}"
         names = [file.path for file in self.plan.files]
         if "adapter_config.json" in names and "adapter_model.safetensors" in names:
             return f"from peft import PeftModel; model = PeftModel.from_pretrained(base_model, {folder!r})"
         weights = next((name for name in names if name.endswith(".safetensors")), names[0])
-        return f"from safetensors.torch import load_file; tensors = load_file({str(self.folder / weights)!r})"
+        return f"from safetensors.torch import load_file; tensors = load_file({f'{folder}/{weights}'!r})"
 
 
 def resolve(connection: Connection, adapter: str, base: str | None = None) -> Plan:

@@ -46,17 +46,13 @@ def search(
     if is_json:
         output.emit_json(page)
         return
-    output.table(("adapter", "version", "base model", "method", "rank", "summary"), map(_row, page["results"]))
+    output.table(("adapter", "version", "base model", "method", "rank", "task", "summary"), map(_row, page["results"]))
     _show_more(page)
 
 
-def _row(adapter: Mapping[str, Any]) -> tuple[Any, ...]:
-    revision = adapter.get("revision") or {}
-    base = (revision.get("base_model") or {}).get("id")
-    return (
-        adapter["full_name"], adapter.get("default_version"), base, revision.get("method"), revision.get("rank"),
-        adapter.get("summary"),
-    )  # fmt: skip
+def _row(entry: Mapping[str, Any]) -> tuple[Any, ...]:
+    base = (entry.get("base_model") or {}).get("id")
+    return entry["full_name"], entry["version"], base, entry["method"], entry["rank"], entry["task"], entry["summary"]
 
 
 def _show_more(page: Mapping[str, Any]) -> None:

@@ -164,6 +164,10 @@ class Handler(BaseHTTPRequestHandler):
             self.json(200, {"id": "j1", "kind": "validate", "state": "succeeded", "progress": 1.0})
         elif asked == f"GET /adapters/team/one/revisions/{COMMIT}":
             self.json(200, hub.revision())
+        elif asked.startswith("GET /adapters?"):
+            entry = {"full_name": "team/one", "version": "0.1.0", "base_model": {"id": "gpt2", "revision": "main"},
+                     "method": "lora", "rank": 8, "task": "ner", "summary": "one\ttab\x1b[2J"}  # fmt: skip
+            self.json(200, {"results": [entry], "next_cursor": None, "count": 1, "is_count_exact": True})
         elif asked == "POST /resolve":
             self.json(200, hub.plan())
         else:

@@ -43,6 +43,15 @@ def test_0_done_and_the_last_line_loads_the_adapter(run, small_hub: SmallHub, tm
     assert out.splitlines()[-1].endswith(f"PeftModel.from_pretrained(base_model, {str(tmp_path / 'dest')!r})")
 
 
+def test_a_relative_destination_is_written_so_that_no_library_takes_it_for_an_id(
+    run, small_hub: SmallHub, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.chdir(tmp_path)
+    small_hub.blobs = {"adapter_config.json": b"{}", "adapter_model.safetensors": b"x"}
+    _, out, _ = run("pull", "team/one")
+    assert out.splitlines()[-1].endswith("(base_model, './one')")
+
+
 def test_1_refused_and_it_ends_with_finding_tensor_and_both_shapes(run, small_hub: SmallHub, adapter: Path):
     small_hub.revision_state = "invalid"
     finding = {"code": "shape_mismatch", "severity": "error", "message": "Wrong.", "hint": "Look.",
@@ -106,6 +115,12 @@ def test_nothing_is_asked_where_there_is_no_terminal(run, monkeypatch: pytest.Mo
     code, _, err = run("login")
     assert code == 2
     assert "not_a_terminal" in err
+
+
+def test_a_table_without_a_terminal_is_one_line_a_row_parted_by_tabs(run, small_hub: SmallHub):
+    code, out, _ = run("search", "one", "--language", "en")
+    assert (code, out) == (0, "team/one\t0.1.0\tgpt2\tlora\t8\tner\tone tab\ufffd[2J\n")
+    assert small_hub.asked("GET", "^/adapters")[0][1] == "/adapters?q=one&language=en&limit=20"
 
 
 def test_login_keeps_the_token_privately_and_for_one_hub(run, small_hub: SmallHub, home: Path):
