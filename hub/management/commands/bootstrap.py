@@ -27,7 +27,7 @@ class Command(BaseCommand):
         """Make user and token, and print them."""
         if User.objects.filter(is_superuser=True).exists():
             raise CommandError(
-                "this hub has an administrator; make further users with POST /api/v1/users or in /admin/"
+                "this hub has an administrator; make further users with POST /api/v1/users"
             )
         password = secrets.token_urlsafe(16)
         try:
