@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 _LAYER = re.compile(r"(?:^|\.)(\d+)(?=\.|$)")
-_CELL_WIDTH, _CELL_HEIGHT, _HEAD = 34, 24, 22
+_CELL_WIDTH, _CELL_HEIGHT, _HEAD = 32, 24, 22
 _MOST_LETTERS, _LETTER_WIDTH = 26, 7
 _BAR_WIDTH, _BARS_HEIGHT, _MOST_BARS = 5, 24, 32
 
@@ -96,7 +96,7 @@ def spectrum_chart(facts: Mapping[str, Any]) -> SpectrumChart | None:
         cells=cells,
         kinds=[Label(label_width - 8, _HEAD + at * _CELL_HEIGHT + 15, _short(kind)) for at, kind in enumerate(kinds)],
         layers=[
-            Label(label_width + at * _CELL_WIDTH + 16, 14, "" if layer < 0 else str(layer))
+            Label(label_width + at * _CELL_WIDTH + 15, 14, "" if layer < 0 else str(layer))
             for at, layer in enumerate(layers)
         ],
         rows=rows,
