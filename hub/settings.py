@@ -117,7 +117,7 @@ HUB_UPLOAD_HOURS = env.int("HUB_UPLOAD_HOURS", default=24)
 DATA_UPLOAD_MAX_MEMORY_SIZE = 8 << 20
 
 # Jobs
-HUB_BROKER_URL = env.str("HUB_BROKER_URL", default="memory://")
+HUB_BROKER_URL = env.str("HUB_BROKER_URL", default="memory://localhost/")
 HUB_JOB_SENDER = env.str("HUB_JOB_SENDER", default="workers.sender.send")
 HUB_JOB_LEASE_SECONDS = env.int("HUB_JOB_LEASE_SECONDS", default=30)
 HUB_JOB_MAX_ATTEMPTS = env.int("HUB_JOB_MAX_ATTEMPTS", default=3)
@@ -133,10 +133,12 @@ REST_FRAMEWORK = {
     ],
     "DEFAULT_PERMISSION_CLASSES": ["hub.api.authentication.ScopePermission"],
     "DEFAULT_RENDERER_CLASSES": ["rest_framework.renderers.JSONRenderer"],
-    "DEFAULT_PARSER_CLASSES": ["rest_framework.parsers.JSONParser"],
+    "DEFAULT_PARSER_CLASSES": ["hub.api.shapes.JsonParser"],
     "DEFAULT_SCHEMA_CLASS": "drf_spectacular.openapi.AutoSchema",
     "EXCEPTION_HANDLER": "hub.api.errors.handle",
     "DEFAULT_THROTTLE_RATES": {"login": env.str("HUB_LOGIN_RATE", default="20/min")},
+    # How many proxies to believe about the caller's address; none, so that nobody chooses an address to be counted by.
+    "NUM_PROXIES": env.int("HUB_PROXIES", default=0),
     "UNAUTHENTICATED_USER": "django.contrib.auth.models.AnonymousUser",
 }
 SPECTACULAR_SETTINGS = {

@@ -83,6 +83,10 @@ def info(
             "base model": f"{base['id']}@{base['revision']}" if base else None,
             "method": revision.get("method"),
             "rank": revision.get("rank"),
+            "task": revision.get("task"),
+            "languages": ", ".join(revision.get("languages") or []),
+            "license": revision.get("license"),
+            "reviewed": _reviewed(revision.get("review")),
             "size": output.readable_size(revision["size_bytes"]) if revision else None,
             "author": revision.get("author"),
             "downloads": adapter.get("downloads"),
@@ -91,6 +95,14 @@ def info(
     )
     for file in revision.get("files") or []:
         output.say(f"  {file['sha256'][:12]}  {output.readable_size(file['size_bytes']):>9}  {file['path']}")
+
+
+def _reviewed(review: dict[str, Any] | None) -> str | None:
+    if review is None:
+        return None
+    decided = "approved" if review["decision"] == "approve" else "rejected"
+    reason = f": {review['reason']}" if review["reason"] else ""
+    return f"{decided} by {review['reviewer']}{reason}"
 
 
 def yank(

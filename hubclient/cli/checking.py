@@ -62,7 +62,7 @@ def _show(report: dict[str, Any], base: str | None) -> None:
             "verdict": report["verdict"],
             "method": facts.get("method_name") or facts.get("method"),
             "rank": facts.get("rank"),
-            "alpha": facts.get("alpha"),
+            "alpha": f"{facts['alpha']:g}" if facts.get("alpha") is not None else None,
             "targets": ", ".join(facts.get("target_modules") or []),
             "parameters": facts.get("parameters"),
             "base model": base,
