@@ -2,6 +2,7 @@
 
 from typing import TYPE_CHECKING, Any
 
+from django.contrib.auth.models import AnonymousUser
 from drf_spectacular.extensions import OpenApiAuthenticationExtension
 from rest_framework.authentication import BaseAuthentication
 from rest_framework.permissions import SAFE_METHODS, BasePermission
@@ -51,6 +52,8 @@ class ScopePermission(BasePermission):
         scope = "read" if is_reading else getattr(view, "write_scope", "write")
         if isinstance(request.auth, ApiToken) and scope not in request.auth.scopes:
             if is_reading and not is_login_required:
+                # A token that may not read sees what everybody sees.
+                request.user = AnonymousUser()
                 return True
             raise NotPermitted(
                 "scope_missing",

@@ -16,7 +16,7 @@ from catalog.errors import NotFound
 from catalog.search.services import count_download
 from catalog.store import blob_store
 
-_RANGE = re.compile(r"bytes=(\d*)-(\d*)")
+_RANGE = re.compile(r"bytes=([0-9]{0,18})-([0-9]{0,18})")
 _WEIGHTS = (".safetensors",)
 
 
@@ -80,5 +80,7 @@ def _range(request: Request, blob: Blob, etag: str) -> tuple[int, int] | None:
     if not first:
         length = min(int(last), blob.size_bytes)
         return blob.size_bytes - length, length
+    if last and int(last) < int(first):
+        return None
     start, end = int(first), min(int(last) if last else blob.size_bytes, blob.size_bytes - 1)
     return start, max(end - start + 1, 0)

@@ -1,18 +1,47 @@
 """Serializer bases: input that refuses unknown fields, pages, and the error form for the schema."""
 
+import json
+import re
 from functools import lru_cache
+from io import BytesIO
 from typing import Any
 
+from django.conf import settings
 from drf_spectacular.utils import OpenApiParameter
 from rest_framework import serializers
+from rest_framework.exceptions import ParseError
+from rest_framework.parsers import JSONParser
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from catalog.errors import InvalidInput
+from catalog.errors import InvalidInput, TooLarge
 from catalog.paging import DEFAULT_LIMIT, Page
 
 CURSOR = OpenApiParameter("cursor", str, description="The next_cursor of the page before")
 LIMIT = OpenApiParameter("limit", int, description="1 to 100, default 20")
+
+
+_SURROGATE_ESCAPE = re.compile(rb"\\u[dD][89a-fA-F]")
+
+
+class JsonParser(JSONParser):
+    """JSON of a bounded size and depth whose text UTF-8 can hold."""
+
+    def parse(self, stream: Any, media_type: str | None = None, parser_context: Any = None) -> Any:
+        """The value. Raises ParseError, or TooLarge over ``DATA_UPLOAD_MAX_MEMORY_SIZE`` bytes."""
+        limit = settings.DATA_UPLOAD_MAX_MEMORY_SIZE
+        raw = stream.read(limit + 1)
+        if len(raw) > limit:
+            raise TooLarge(detail=f"the request body is over {limit} bytes", hint="Send files as parts of an upload.")
+        try:
+            value = super().parse(BytesIO(raw), media_type, parser_context)
+            if _SURROGATE_ESCAPE.search(raw):
+                json.dumps(value, ensure_ascii=False).encode()
+        except RecursionError as error:
+            raise ParseError("JSON parse error - nested too deeply") from error
+        except UnicodeEncodeError as error:
+            raise ParseError("JSON parse error - half of a surrogate pair") from error
+        return value
 
 
 class Input(serializers.Serializer[Any]):
@@ -77,14 +106,15 @@ def page_response(page: Page[Any], item: type[Output], request: Request) -> Resp
 
 def cursor_and_limit(request: Request) -> tuple[str | None, int]:
     """The two paging parameters. Raises InvalidInput."""
-    return request.query_params.get("cursor") or None, integer(request, "limit", DEFAULT_LIMIT) or DEFAULT_LIMIT
+    limit = integer(request, "limit")
+    return request.query_params.get("cursor") or None, DEFAULT_LIMIT if limit is None else limit
 
 
-def integer(request: Request, name: str, default: int | None = None) -> int | None:
-    """A whole-number query parameter. Raises InvalidInput."""
+def integer(request: Request, name: str) -> int | None:
+    """A whole-number query parameter, None without one. Raises InvalidInput."""
     text = request.query_params.get(name)
     if text is None or text == "":
-        return default
+        return None
     try:
         return int(text)
     except ValueError as error:

@@ -1,0 +1,95 @@
+"""What the children of these tests do. Named as ``tests.unit.workers.child_functions:<function>``."""
+
+from __future__ import annotations
+
+import os
+import signal
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+Report = Callable[..., None]
+
+
+class Refused(Exception):
+    """An error with a code of its own."""
+
+    code, detail = "base_unreadable", "the config names no architecture"
+
+
+def add(argument: dict[str, Any], report: Report) -> dict[str, Any]:
+    return {"sum": argument["a"] + argument["b"], "pid": os.getpid()}
+
+
+def count_up(argument: dict[str, Any], report: Report) -> dict[str, Any]:
+    for step in range(1, 4):
+        report(step / 4, f"step {step}")
+    return {}
+
+
+def refuse(argument: dict[str, Any], report: Report) -> dict[str, Any]:
+    raise Refused
+
+
+def stumble(argument: dict[str, Any], report: Report) -> dict[str, Any]:
+    raise KeyError("base_id")
+
+
+def allocate(argument: dict[str, Any], report: Report) -> dict[str, Any]:
+    return {"bytes": len(bytearray(argument["size_bytes"]))}
+
+
+def spin(argument: dict[str, Any], report: Report) -> dict[str, Any]:
+    while True:
+        pass
+
+
+def sleep(argument: dict[str, Any], report: Report) -> dict[str, Any]:
+    report(0.1, str(os.getpid()))
+    time.sleep(argument.get("asleep", 30))
+    return {"slept": True}
+
+
+def kill_self(argument: dict[str, Any], report: Report) -> dict[str, Any]:
+    os.kill(os.getpid(), signal.SIGKILL)
+    return {}
+
+
+def leave(argument: dict[str, Any], report: Report) -> dict[str, Any]:
+    os._exit(3)
+
+
+def write_file(argument: dict[str, Any], report: Report) -> dict[str, Any]:
+    Path(argument["path"]).write_bytes(b"x" * argument["size_bytes"])
+    return {}
+
+
+def look_around(argument: dict[str, Any], report: Report) -> dict[str, Any]:
+    packages = {name.partition(".")[0] for name in sys.modules}
+    return {
+        "packages": sorted(packages & {"django", "celery", "rest_framework", "catalog", "torch", "peft", "transformers"}),
+        "offline": os.environ.get("HF_HUB_OFFLINE"),
+    }
+
+
+def die_once_then_inspect(argument: dict[str, Any], report: Report) -> dict[str, Any]:
+    """Die by SIGKILL on the first call for this marker file, and inspect the revision on the next."""
+    marker = Path(os.environ.get("TMPDIR", "/tmp")) / f"died-{os.path.basename(next(iter(argument['files'].values())))}"
+    if not marker.exists():
+        marker.touch()
+        os.kill(os.getpid(), signal.SIGKILL)
+    marker.unlink()
+    from workers.computing import inspect_revision
+
+    return inspect_revision(argument, report)
+
+
+def inspect_slowly(argument: dict[str, Any], report: Report) -> dict[str, Any]:
+    """Inspect the revision after a while."""
+    from workers.computing import inspect_revision
+
+    report(0.1, str(os.getpid()))
+    time.sleep(2.0)
+    return inspect_revision(argument, report)
