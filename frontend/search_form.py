@@ -56,14 +56,19 @@ class FacetGroup:
 
 def read_query(params: QueryDict) -> SearchQuery:
     """The query that a query string means; what is absent does not filter. Raises InvalidInput for a bad rank."""
-    texts = {field: params.get(name, "").strip()[:300] for name, field, _ in FILTERS if not name.startswith("rank_")}
+    texts = {field: typed(params, name) for name, field, _ in FILTERS if not name.startswith("rank_")}
     return SearchQuery(
-        text=params.get("q", "").strip()[:300],
+        text=typed(params, "q"),
         rank_min=_rank(params, "rank_min"),
         rank_max=_rank(params, "rank_max"),
         sort=params.get("sort") or "downloads",
         **texts,
     )
+
+
+def typed(params: QueryDict, name: str) -> str:
+    """What somebody typed under ``name``: trimmed, bounded, and without NUL, which PostgreSQL cannot hold."""
+    return params.get(name, "").replace("\0", "").strip()[:300]
 
 
 def search_url(query: SearchQuery, *, cursor: str = "") -> str:

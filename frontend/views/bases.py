@@ -10,6 +10,7 @@ from catalog.bases.models import BaseModel, BaseModelShapes
 from catalog.bases.queries import bases_with_counts, get_base
 from catalog.paging import page_of
 from catalog.search.queries import SearchQuery, search
+from frontend.search_form import typed
 
 PAGE_ROWS = 50
 MOST_KINDS = 40
@@ -27,7 +28,7 @@ class ShapeRow:
 
 def base_list(request: HttpRequest) -> HttpResponse:
     """Registered base models by name, with how many public adapters each has."""
-    query = request.GET.get("q", "").strip()[:200]
+    query = typed(request.GET, "q")
     page = page_of(
         bases_with_counts(query), ("folded", "id"), cursor=request.GET.get("cursor") or None, limit=PAGE_ROWS
     )
@@ -37,7 +38,7 @@ def base_list(request: HttpRequest) -> HttpResponse:
 
 def base_page(request: HttpRequest, base_id: str) -> HttpResponse:
     """One base model, found by id, alias or last segment. Raises NotFound."""
-    base = get_base(base_id)
+    base = get_base(base_id.replace("\0", ""))
     found = SearchQuery(base=base.name, sort="downloads")
     page = search(found, request.user, cursor=request.GET.get("cursor") or None)
     context = {

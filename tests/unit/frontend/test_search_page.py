@@ -79,6 +79,11 @@ def test_more_gets_rows_alone(catalog, stranger):
     assert "facets" not in rows
 
 
+def test_a_nul_that_no_database_holds_is_dropped(published, stranger):
+    assert names(stranger.get("/search?q=n%00er&method=lo%00ra")) == ["team/ner-de"]
+    assert stranger.get("/base-models/tiny%00-encoder").status_code == 200
+
+
 def test_what_people_type_is_escaped(published, stranger):
     text = stranger.get('/search?q=<script>alert(1)</script>&method="><img src=x>').content.decode()
     assert "<script>alert" not in text
