@@ -69,6 +69,14 @@ literature: $(DEV_STAMP) ## Run the whole suite and rewrite docs/LITERATURE.md f
 schema: $(RUN_STAMP) ## Print the OpenAPI schema of /api/v1
 	@$(VENV) manage.py spectacular --validate
 
+.PHONY: bench-validation
+bench-validation: $(DEV_STAMP) ## Measure a warm validation and keep the figures in benchmarks/RESULTS.md
+	@$(VENV) -m benchmarks.validation
+
+.PHONY: bench-kernels
+bench-kernels: $(DEV_STAMP) ## Measure the numerics beside the originals (ARGS=--quick for a smoke run)
+	@$(VENV) -m benchmarks.kernels $(ARGS)
+
 .PHONY: debian
 debian: ## Install the Debian packages of the tests where that is allowed, else name the missing ones
 	@scripts/debian-packages.sh --install
