@@ -105,3 +105,15 @@ def test_a_job_is_seen_by_its_owner_and_by_nobody_else(catalog, pending, as_writ
     assert stranger.get(f"/jobs/{job.pk}").status_code == 404
     Job.objects.filter(pk=job.pk).update(state="succeeded")
     assert "every 1s" not in as_writer.get(f"/jobs/{job.pk}", headers={"HX-Request": "true"}).content.decode()
+
+
+def test_a_mistake_of_the_hub_is_a_page_without_details(db, monkeypatch):
+    def fail(*_, **__):
+        raise RuntimeError("secret detail")
+
+    monkeypatch.setattr("frontend.views.home.search", fail)
+    response = Client(raise_request_exception=False).get("/")
+    assert response.status_code == 500
+    text = response.content.decode()
+    assert "A mistake of the hub" in text
+    assert "secret detail" not in text
