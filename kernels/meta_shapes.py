@@ -48,7 +48,9 @@ def shape_table_from_config(config: Mapping[str, Any], *, id: str = "", revision
 
 
 def _modules(model: Any) -> dict[str, ModuleShape]:
-    modules = {path: row for path, module in model.named_modules() for row in _row(module) if path}
+    model.tie_weights()
+    seen: set[int] = set()
+    modules = {path: row for path, module in model.named_modules() for row in _row(module, seen) if path}
     for name, parameter in model.named_parameters():
         if name.rpartition(".")[0] not in modules:
             modules[name] = ModuleShape("parameter", tuple(parameter.shape))
@@ -156,7 +158,7 @@ def _build(config: transformers.PretrainedConfig, model_class: Any, device: str 
         ) from None  # fmt: skip
 
 
-def _row(module: torch.nn.Module) -> list[ModuleShape]:
+def _row(module: torch.nn.Module, seen: set[int]) -> list[ModuleShape]:
     weight = module._parameters.get("weight")
     if weight is None:
         return []
@@ -171,7 +173,9 @@ def _row(module: torch.nn.Module) -> list[ModuleShape]:
         kind = "norm"
     else:
         kind = "linear" if isinstance(module, torch.nn.Linear) else "unknown"
-    return [ModuleShape(kind, shape, has_bias)]
+    is_tied = id(weight) in seen
+    seen.add(id(weight))
+    return [ModuleShape(kind, shape, has_bias, is_tied)]
 
 
 def _peft_shapes(model: Any, adapter_config: Mapping[str, Any], device: str = "meta") -> dict[str, tuple[int, ...]]:

@@ -44,6 +44,8 @@ class ModuleShape:
     kind: str
     shape: tuple[int, ...]
     has_bias: bool = False
+    is_tied: bool = False
+    """The weight is another module's too, as an output head's often is the embedding's: counted once."""
 
     @property
     def d_in(self) -> int:
@@ -85,7 +87,9 @@ class BaseShapes:
                     expected=FORMAT_VERSION, received=table["format_version"],
                 )  # fmt: skip
             modules = {
-                path: ModuleShape(row["kind"], _check_shape(path, row["shape"]), bool(row["has_bias"]))
+                path: ModuleShape(
+                    row["kind"], _check_shape(path, row["shape"]), bool(row["has_bias"]), bool(row.get("is_tied"))
+                )
                 for path, row in table["modules"].items()
             }
             return cls(
@@ -108,6 +112,7 @@ class BaseShapes:
             "num_layers": self.num_layers,
             "modules": {
                 path: {"kind": row.kind, "shape": list(row.shape), "has_bias": row.has_bias}
+                | ({"is_tied": True} if row.is_tied else {})
                 for path, row in sorted(self.modules.items())
             },
         }
@@ -121,8 +126,8 @@ class BaseShapes:
 
     @property
     def parameters(self) -> int:
-        """Number of weight elements in the table (biases of linear modules are not counted)."""
-        return sum(prod(row.shape) for row in self.modules.values())
+        """Number of weight elements in the table: biases of linear modules are not counted, tied weights once."""
+        return sum(prod(row.shape) for row in self.modules.values() if not row.is_tied)
 
     @classmethod
     def from_parameter_shapes(
