@@ -59,10 +59,12 @@ def run(root: Path, port: int, *, is_once: bool, screen: Screen) -> int:
     room = root / settings_digest(tasks)
     store, held_out = TrainedStore(room / "trained"), room / "held-out"
     walk.restore(store.folder)
+    hub = HubProcess(room / "hub", port)
+    hub.require_free_port()
     screen.say(f"1. Train {len(TASKS)} adapters on Django's own translations ({store.folder})")
     trained = train_all(tasks, store, screen)
     screen.say(f"2. Start the hub on http://127.0.0.1:{port}")
-    with HubProcess(room / "hub", port) as hub:
+    with hub:
         people = People(room / "people.json")
         state = walk.prepare_people(hub, people)
         screen.say(f"  organisation {ORGANIZATION}, three people, base model {walk.BASE_MODEL_ID} {state}")

@@ -2,6 +2,7 @@
 
 import json
 import os
+import socket
 import subprocess
 import sys
 import time
@@ -31,7 +32,15 @@ class HubProcess:
         self._process: subprocess.Popen[bytes] | None = None
         self._log: IO[bytes] | None = None
 
+    def require_free_port(self) -> None:
+        """Raise HubNotRunningError if something listens already: its answers would be taken for this hub's."""
+        with socket.socket() as probe:
+            probe.settimeout(1.0)
+            if probe.connect_ex(("127.0.0.1", self.port)) == 0:
+                raise HubNotRunningError(f"Port {self.port} is in use; choose another: make demo PORT=8001.")
+
     def __enter__(self) -> "HubProcess":
+        self.require_free_port()
         self.data_folder.mkdir(parents=True, exist_ok=True)
         self._log = self.log_file.open("ab")
         command = [sys.executable, "manage.py", "serve", "--host", "127.0.0.1", "--port", str(self.port)]

@@ -66,8 +66,9 @@ TASKS: tuple[Task, ...] = (
         "django-part-romance",
         "Tells which part of Django a message in a Romance language comes from: admin, auth or core.",
         labels=_PARTS,
-        locales=_ROMANCE,
+        locales=(*_ROMANCE, "ca", "gl", "pt_BR"),
         shape=AdapterShape(targets=ATTENTION, use_dora=True),
+        train_per_class=300,
     ),
 )
 
