@@ -1,12 +1,13 @@
 """Model cards: front matter read with a safe loader, Markdown turned into safe HTML."""
 
 import re
-from math import isfinite
 from typing import Any
 
 import nh3
 import yaml
 from markdown_it import MarkdownIt
+
+from catalog.plain import plain_value
 
 MAX_CARD_BYTES = 512 << 10
 MAX_FRONT_MATTER_BYTES = 64 << 10
@@ -60,26 +61,7 @@ def split_card(text: str) -> tuple[dict[str, Any], str]:
         raise CardError(f"front matter cannot be read: {str(error)[:200]}") from error
     if data is not None and not isinstance(data, dict):
         raise CardError("front matter is not a mapping")
-    return _plain(data or {}), text[match.end() :]
-
-
-def _plain(value: Any) -> Any:
-    """YAML's values as JSON's: every key text, and what JSON cannot hold (NaN, sets, bytes, huge numbers) as text."""
-    if isinstance(value, dict):
-        return {_text(key): _plain(item) for key, item in value.items()}
-    if isinstance(value, list | tuple):
-        return [_plain(item) for item in value]
-    if isinstance(value, str):
-        return _text(value)
-    is_small = isinstance(value, int) and abs(value) < 1 << 63
-    is_plain = value is None or is_small or (isinstance(value, float) and isfinite(value))
-    return value if is_plain else _text(value)
-
-
-def _text(value: Any) -> str:
-    """``value`` as text that UTF-8 and every database can hold: no lone surrogates, no NUL."""
-    text = hex(value)[:80] if isinstance(value, int) and abs(value) >= 1 << 63 else str(value)
-    return text.encode("utf-8", errors="replace").decode().replace("\0", "\ufffd")
+    return plain_value(data or {}), text[match.end() :]
 
 
 def render_card(markdown: str) -> str:

@@ -8,6 +8,7 @@
     ├── Gone             it was here and was withdrawn
     ├── TooLarge         over a stated limit
     ├── Unprocessable    well-formed, but the content contradicts itself or the hub
+    ├── RateLimited      too often; try again later
     └── Busy             try again in a moment
 
 Services raise these; ``hub.api.errors`` turns each class into a status, ``frontend`` into a page.
@@ -77,6 +78,12 @@ class Unprocessable(DomainError):
     """Well-formed, but the content contradicts itself or the hub."""
 
     default_code = "unprocessable"
+
+
+class RateLimited(DomainError):
+    """Too often; try again later."""
+
+    default_code = "rate_limited"
 
 
 class Busy(DomainError):

@@ -5,6 +5,7 @@ from functools import wraps
 from typing import Any
 
 from django.http import HttpRequest, HttpResponse
+from django.http.response import HttpResponseBase
 from django.shortcuts import render
 
 from catalog.errors import (
@@ -15,11 +16,12 @@ from catalog.errors import (
     InvalidInput,
     NotFound,
     NotPermitted,
+    RateLimited,
     TooLarge,
     Unprocessable,
 )
 
-View = Callable[..., HttpResponse]
+View = Callable[..., HttpResponseBase]
 
 _STATUSES: dict[type[DomainError], int] = {
     InvalidInput: 400,
@@ -29,6 +31,7 @@ _STATUSES: dict[type[DomainError], int] = {
     Gone: 410,
     TooLarge: 413,
     Unprocessable: 422,
+    RateLimited: 429,
     Busy: 503,
 }
 _TITLES = {
@@ -39,6 +42,7 @@ _TITLES = {
     410: "Withdrawn",
     413: "Too large",
     422: "That contradicts itself",
+    429: "Too often",
     503: "Busy",
 }
 
@@ -59,7 +63,7 @@ def page(view: View) -> View:
     """Wrap ``view``: a domain error that it raises becomes an error page."""
 
     @wraps(view)
-    def wrapped(request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
+    def wrapped(request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
         try:
             return view(request, *args, **kwargs)
         except DomainError as error:

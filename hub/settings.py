@@ -87,6 +87,8 @@ if DATABASES["default"]["ENGINE"] == "django.db.backends.sqlite3":
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 
 AUTH_USER_MODEL = "accounts.User"
+AUTHENTICATION_BACKENDS = ["catalog.accounts.backends.PasswordBackend"]
+HUB_WRONG_PASSWORDS_PER_MINUTE = env.int("HUB_WRONG_PASSWORDS_PER_MINUTE", default=10)
 AUTH_PASSWORD_VALIDATORS = [
     {"NAME": f"django.contrib.auth.password_validation.{name}"}
     for name in ("UserAttributeSimilarityValidator", "MinimumLengthValidator", "CommonPasswordValidator")
@@ -136,7 +138,6 @@ REST_FRAMEWORK = {
     "DEFAULT_PARSER_CLASSES": ["hub.api.shapes.JsonParser"],
     "DEFAULT_SCHEMA_CLASS": "drf_spectacular.openapi.AutoSchema",
     "EXCEPTION_HANDLER": "hub.api.errors.handle",
-    "DEFAULT_THROTTLE_RATES": {"login": env.str("HUB_LOGIN_RATE", default="20/min")},
     # How many proxies to believe about the caller's address; none, so that nobody chooses an address to be counted by.
     "NUM_PROXIES": env.int("HUB_PROXIES", default=0),
     "UNAUTHENTICATED_USER": "django.contrib.auth.models.AnonymousUser",

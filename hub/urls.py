@@ -1,9 +1,13 @@
 """Every URL of the hub: the API, the pages, the plain admin, health."""
 
 from django.contrib import admin
+from django.contrib.admin.views.decorators import staff_member_required
 from django.urls import include, path
 
 from hub.health import healthz, readyz
+
+# One login page for everything, so that one limit on wrong passwords holds everywhere.
+admin.site.login = staff_member_required(admin.site.login, login_url="login")  # type: ignore[method-assign]
 
 urlpatterns = [
     path("healthz", healthz, name="healthz"),

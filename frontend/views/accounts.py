@@ -13,11 +13,11 @@ from django.views.decorators.http import require_POST
 from catalog.accounts.models import User
 from catalog.accounts.tokens import SCOPES, IssuedToken, issue_token, revoke_token, tokens_of
 from catalog.errors import DomainError, InvalidInput
-from frontend.errors import status_of
+from frontend.errors import page, status_of
 
 LIFETIMES_DAYS = (7, 30, 90, 365)
 
-login_page = LoginView.as_view(template_name="account/login.html", redirect_authenticated_user=True)
+login_page = page(LoginView.as_view(template_name="account/login.html", redirect_authenticated_user=True))
 logout_page = LogoutView.as_view()
 
 

@@ -76,7 +76,7 @@ class AdapterOutput(Output):
     summary = serializers.CharField()
     visibility = serializers.CharField()
     downloads = serializers.SerializerMethodField()
-    default_version = serializers.CharField(source="default_version.name", default=None)
+    default_version = serializers.CharField(source="default_version.name", default=None, allow_null=True)
     versions = serializers.SerializerMethodField()
     created_at = serializers.DateTimeField()
     updated_at = serializers.DateTimeField()

@@ -1,5 +1,6 @@
 """Every error as one JSON shape: ``{code, detail, field?, hint?}``."""
 
+import logging
 from typing import Any
 
 from django.http import Http404, JsonResponse
@@ -9,6 +10,9 @@ from rest_framework.views import exception_handler
 
 from catalog import errors
 from catalog.accounts.tokens import TokenRefused
+from storage import StorageError
+
+log = logging.getLogger(__name__)
 
 STATUSES: list[tuple[type[errors.DomainError], int]] = [
     (TokenRefused, 401),
@@ -19,9 +23,11 @@ STATUSES: list[tuple[type[errors.DomainError], int]] = [
     (errors.Gone, 410),
     (errors.TooLarge, 413),
     (errors.Unprocessable, 422),
+    (errors.RateLimited, 429),
     (errors.Busy, 503),
     (errors.DomainError, 400),
 ]
+_HEADERS = {401: {"WWW-Authenticate": "Bearer"}, 429: {"Retry-After": "60"}, 503: {"Retry-After": "2"}}
 _CODES = {
     exceptions.ParseError: ("invalid_input", "Send JSON."),
     exceptions.NotAuthenticated: ("token_missing", "Sign in with `hubclient login`, or set HUB_TOKEN."),
@@ -39,6 +45,10 @@ def handle(error: Exception, context: dict[str, Any]) -> Response | None:
     """Turn an exception of a view into a response; None for what nobody foresaw (a 500)."""
     if isinstance(error, errors.DomainError):
         return domain_response(error)
+    if isinstance(error, StorageError):
+        log.error("the store failed: %s: %s", error.code, error.detail)
+        away = errors.Busy("storage_unavailable", "the store could not hand out these bytes", hint="Try again later.")
+        return domain_response(away)
     if isinstance(error, exceptions.ValidationError):
         return Response(_first_problem(error.detail), status=400)
     if isinstance(error, Http404):
@@ -54,7 +64,7 @@ def handle(error: Exception, context: dict[str, Any]) -> Response | None:
 def domain_response(error: errors.DomainError) -> Response:
     """The response of a domain error, with WWW-Authenticate or Retry-After where they belong."""
     status = next(status for kind, status in STATUSES if isinstance(error, kind))
-    headers = {401: {"WWW-Authenticate": "Bearer"}, 503: {"Retry-After": "2"}}.get(status)
+    headers = _HEADERS.get(status)
     return Response(error.as_dict(), status=status, headers=headers)
 
 

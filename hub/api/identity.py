@@ -7,10 +7,8 @@ from django.contrib.auth import authenticate
 from drf_spectacular.utils import extend_schema
 from rest_framework import serializers
 from rest_framework.authentication import BasicAuthentication, SessionAuthentication
-from rest_framework.exceptions import Throttled
 from rest_framework.request import Request
 from rest_framework.response import Response
-from rest_framework.throttling import SimpleRateThrottle
 from rest_framework.views import APIView
 
 from catalog.accounts.models import ApiToken, Membership, User
@@ -61,24 +59,11 @@ class TokenInput(Input):
     expires_in_days = serializers.IntegerField(min_value=1, max_value=3650, allow_null=True, default=90)
 
 
-class PasswordThrottle(SimpleRateThrottle):
-    """Counts tried passwords by address, wrong ones too: a view's own throttles run only after authentication."""
-
-    scope = "login"
-
-    def get_cache_key(self, request: Request, view: Any) -> str:
-        """One count for each address."""
-        return f"login {self.get_ident(request)}"
-
-
 class PasswordAuthentication(BasicAuthentication):
     """HTTP Basic, for making the first token only."""
 
     def authenticate_credentials(self, userid: str, password: str, request: Any = None) -> tuple[User, None]:
-        """The user. Raises TokenRefused ``credentials_invalid``, or Throttled."""
-        throttle = PasswordThrottle()
-        if not throttle.allow_request(request, None):  # type: ignore[arg-type]
-            raise Throttled(throttle.wait())
+        """The user. Raises TokenRefused ``credentials_invalid``, or RateLimited."""
         user = authenticate(request=request, username=userid, password=password)
         if not isinstance(user, User):
             raise TokenRefused("credentials_invalid", "username or password is wrong")

@@ -45,7 +45,7 @@ class RevisionOutput(Output):
     state = serializers.CharField()
     is_default = serializers.SerializerMethodField()
     message = serializers.CharField()
-    author = serializers.CharField(source="author.username", default=None)
+    author = serializers.CharField(source="author.username", default=None, allow_null=True)
     created_at = serializers.DateTimeField()
     published_at = serializers.DateTimeField(allow_null=True)
     size_bytes = serializers.IntegerField()

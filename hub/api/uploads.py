@@ -77,7 +77,7 @@ class FinishedOutput(Output):
 class AnnouncedInput(Input):
     """A file that will be sent."""
 
-    path = serializers.CharField(max_length=300)
+    path = serializers.CharField(max_length=300, trim_whitespace=False)
     size_bytes = serializers.IntegerField(min_value=0)
     sha256 = serializers.RegexField(r"^[0-9a-f]{64}$", required=False, default="")
 
@@ -103,7 +103,7 @@ class UploadInput(Input):
 class DigestInput(Input):
     """A file's digest."""
 
-    path = serializers.CharField(max_length=300)
+    path = serializers.CharField(max_length=300, trim_whitespace=False)
     sha256 = serializers.CharField(max_length=64)
 
 

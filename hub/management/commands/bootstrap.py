@@ -26,9 +26,7 @@ class Command(BaseCommand):
     def handle(self, *args: Any, **options: Any) -> None:
         """Make user and token, and print them."""
         if User.objects.filter(is_superuser=True).exists():
-            raise CommandError(
-                "this hub has an administrator; make further users with POST /api/v1/users"
-            )
+            raise CommandError("this hub has an administrator; make further users with POST /api/v1/users")
         password = secrets.token_urlsafe(16)
         try:
             user = create_user(username=options["username"], email=options["email"], password=password, is_admin=True)
