@@ -236,7 +236,7 @@ def inner_products(left: Sequence[LowRankUpdate], right: Sequence[LowRankUpdate]
         block = left[start : start + step]
         B_left, A_left = _flat(block, work)
         product = (B_left @ B_right.T).double().mul_(A_left @ A_right.T)
-        rows.append(product.view(len(block), -1, len(others), width // len(others)).sum((1, 3)))
+        rows.append(product.view(len(block), len(B_left) // len(block), len(others), width // len(others)).sum((1, 3)))
     return torch.cat(rows)
 
 
