@@ -11,6 +11,7 @@ from django.db import close_old_connections
 from catalog.errors import DomainError
 from catalog.jobs.models import Job
 from catalog.jobs.services import Claim, LeaseLost, claim, complete, fail, renew, stop_cancelled
+from catalog.plain import plain_text, plain_value
 from workers.children import ChildFailed, ChildStopped, run_in_child
 
 log = logging.getLogger(__name__)
@@ -58,13 +59,14 @@ def _run(claimed: Claim, handler: Handler) -> None:
         if job.is_cancel_requested:
             raise ChildStopped
         with handler.prepare(job) as argument:
-            outcome = run_in_child(
+            answer = run_in_child(
                 handler.function,
                 argument,
                 memory_bytes=settings.HUB_CHILD_MEMORY_BYTES,
                 seconds=settings.HUB_CHILD_SECONDS,
                 on_tick=_Renewal(claimed),
             )
+        outcome = plain_value(answer)
         complete(claimed, lambda: handler.apply(job, outcome))
     except LeaseLost:
         raise
@@ -81,6 +83,7 @@ def _run(claimed: Claim, handler: Handler) -> None:
 
 
 def _fail(claimed: Claim, handler: Handler, code: str, detail: str, *, is_final: bool) -> None:
+    detail = plain_text(detail)
     error = {"code": code, "detail": detail}
     fail(claimed, code=code, detail=detail, is_final=is_final, effects=lambda: handler.abandon(claimed.job, error))
 

@@ -10,6 +10,7 @@ from catalog.adapters.publication import record_verdict
 from catalog.bases.models import BaseModel, BaseModelShapes, BaseState
 from catalog.bases.queries import find_base
 from catalog.jobs.models import Job
+from catalog.plain import plain_value
 from catalog.store import blob_store
 from kernels.formats.adapter_config import is_local_path
 from kernels.formats.base_shapes import BaseShapes
@@ -85,7 +86,7 @@ def _config(revision: Revision) -> dict[str, Any]:
         config = json.loads(b"".join(blob_store().read(file.blob_id)))
     except (ValueError, RecursionError):
         return {}
-    return config if isinstance(config, dict) else {}
+    return plain_value(config) if isinstance(config, dict) else {}
 
 
 def _missing_base(base: BaseModel | None, outcome: dict[str, Any]) -> dict[str, Any] | None:
