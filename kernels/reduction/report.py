@@ -80,6 +80,10 @@ class Reduced:
     updates: dict[str, LowRankUpdate]
     report: Report = field(repr=False)
 
+    def for_export(self) -> dict[str, LowRankUpdate]:
+        """The modules that a LoRA file can hold: those of rank 0 change nothing and are left out."""
+        return {name: update for name, update in self.updates.items() if update.rank}
+
 
 def size_bytes(update: LowRankUpdate) -> int:
     """Bytes of A and B in their own dtype."""
