@@ -1,0 +1,217 @@
+"""JD-Full: joint compression of many adapters to `U Sigma_i V^T` with shared orthonormal U and V."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from ..lowrank import LowRankUpdate, column_signs
+from .basis import Basis, BoundViolated, JointFit, project_pool
+from .pool import Pool, image, pack
+
+Progress = Callable[[int, int], None]
+_EXACT_SIDE = 512  # up to this size the HOSVD start is exact
+_OVERSAMPLING, _POWER_STEPS = 8, 2
+
+
+@dataclass(frozen=True, eq=False)
+class Start:
+    """A start U (d_out, k_out), V (d_in, k_in); energies outside it and, of any fit, a lower bound."""
+
+    U: Tensor
+    V: Tensor
+    lower_bound: float = 0.0
+    upper_bound: float = 1.0
+
+
+def jd_full(
+    updates: Sequence[LowRankUpdate],
+    *,
+    rank: int,
+    weights: Sequence[float] | Tensor | None = None,
+    seed: int = 0,
+    restarts: int = 0,
+    max_iterations: int = 100,
+    tolerance: float = 1e-5,
+    progress: Progress | None = None,
+) -> JointFit:
+    """Minimise `sum w_i ||D_i - U Sigma_i V^T||_F^2` over shared U (d_out, k), V (d_in, k) and Sigma_i (k, k).
+
+    Compress then Serve (arXiv 2407.00066, section 3), which is Tucker-2: alternating Rayleigh-Ritz steps in factor
+    space, about 8 N r d k operations an iteration. `weights` defaults to 1 / ||D_i||^2. The start is the truncated
+    HOSVD; `restarts` more starts are random and the best fit wins. A fit ends when an iteration explains less than
+    `tolerance` of what is left unexplained. Same seed and device, same bytes. `progress(iteration, max_iterations)`.
+    ValueError for a rank below 1; BoundViolated when the error leaves its theoretical bounds.
+    """
+    pool = pack(updates, weights=weights)
+    return fit(
+        pool, rank, seed=seed, restarts=restarts, max_iterations=max_iterations, tolerance=tolerance, progress=progress
+    )
+
+
+def fit(
+    pool: Pool,
+    rank: int,
+    *,
+    start: Basis | None = None,
+    seed: int = 0,
+    restarts: int = 0,
+    max_iterations: int = 100,
+    tolerance: float = 1e-5,
+    progress: Progress | None = None,
+) -> JointFit:
+    """`jd_full` on a packed pool, from the HOSVD start or, warm, from an earlier basis of the same rank.
+
+    Bounds, relative to the objective at zero: max(tail_L, tail_R, own) <= loss <= tail_L + tail_R, the energies outside
+    the leading k directions of the stacked left and right factors, and of each adapter alone.
+    """
+    if rank < 1:
+        raise ValueError(f"rank must be at least 1; received {rank}")
+    if start is None and 2 * pool.width <= min(pool.P.shape[0], pool.Q.shape[0]) and pool.width <= 8 * rank:
+        core, left, right = pool.reduced()
+        options = {"seed": seed, "restarts": restarts, "max_iterations": max_iterations}
+        small = fit(core, rank, tolerance=tolerance, progress=progress, **options)  # type: ignore[arg-type]
+        return _lifted(small, left, right)
+    first = hosvd_start(pool, rank, seed=seed) if start is None else Start(start.U, start.V)
+    starts = [first, *(_random_start(pool, rank, seed=seed + 1 + turn) for turn in range(restarts))]
+    runs = [_iterate(pool, one, max_iterations, tolerance, progress) for one in starts]
+    U, V, captured, is_converged = max(runs, key=lambda run: run[2][-1])
+    return _finish(pool, first, U, V, captured, is_converged)
+
+
+def hosvd_start(pool: Pool, rank: int, *, seed: int = 0) -> Start:
+    """Leading left singular vectors of `[U_i S_i w_i^1/2]` and of `[V_i S_i w_i^1/2]`, with the bounds they give."""
+    column_weights = (pool.s * pool.weights[:, None]).sqrt().flatten()
+    U, left, left_slack = _leading(pool.P, column_weights, rank, seed)
+    V, right, right_slack = _leading(pool.Q, column_weights, rank, seed)
+    total = float(pool.weights.sum())
+    tail_left, tail_right = max(0.0, total - left), max(0.0, total - right)
+    own = float((pool.s[:, min(U.shape[1], V.shape[1]) :].square().sum(1) * pool.weights).sum())
+    return Start(U, V, max(tail_left * left_slack, tail_right * right_slack, own), tail_left + tail_right)
+
+
+def _leading(X: Tensor, column_weights: Tensor, rank: int, seed: int) -> tuple[Tensor, float, float]:
+    """Leading directions (d, k) of `X diag(c)`, their energy, and the factor that makes its tail a lower bound."""
+    d, m = X.shape
+    rank = min(rank, d, m)
+    c = column_weights.to(X.dtype)[:, None]
+    if min(d, m) <= _EXACT_SIDE:
+        M = X.double() * column_weights
+        if d <= m:
+            energies, Q = torch.linalg.eigh(M @ M.T)
+        else:
+            energies, W = torch.linalg.eigh(M.T @ M)
+            Q, _ = torch.linalg.qr((M @ W).flip(1))
+            Q = Q.flip(1)
+        energies, Q = energies.flip(0)[:rank], Q.flip(1)[:, :rank]
+        return Q.to(X.dtype).contiguous(), float(energies.clamp(min=0).sum()), 1.0
+    width = min(rank + _OVERSAMPLING, d, m)
+    generator = torch.Generator().manual_seed(seed)
+    sketch = torch.randn(m, width, generator=generator, dtype=X.dtype).to(X.device)
+    Q, _ = torch.linalg.qr(X @ (c * sketch))
+    for _ in range(_POWER_STEPS):
+        Z, _ = torch.linalg.qr(c * (X.T @ Q))
+        Q, _ = torch.linalg.qr(X @ (c * Z))
+    image_of_Q = (c * (X.T @ Q)).double()
+    energies, W = torch.linalg.eigh(image_of_Q.T @ image_of_Q)
+    # The randomised tail is too large by at most this factor in expectation (Halko, Martinsson, Tropp 2011, 10.4).
+    slack = (1 + rank / (_OVERSAMPLING - 1)) ** (-1 / (2 * _POWER_STEPS + 1))
+    U = Q @ W.flip(1)[:, :rank].to(X.dtype)
+    return U, float(energies.flip(0)[:rank].sum()), slack
+
+
+def _random_start(pool: Pool, rank: int, *, seed: int) -> Start:
+    generator = torch.Generator().manual_seed(seed)
+    sides = []
+    for X in (pool.P, pool.Q):
+        columns = torch.randn(X.shape[1], min(rank, *X.shape), generator=generator, dtype=X.dtype)
+        sides.append(torch.linalg.qr(X @ columns.to(X.device))[0])
+    return Start(sides[0], sides[1])
+
+
+def _iterate(
+    pool: Pool, start: Start, max_iterations: int, tolerance: float, progress: Progress | None
+) -> tuple[Tensor, Tensor, list[float], bool]:
+    """Improve U and V in turn until the gain is small; what they capture never falls."""
+    U, V = start.U, start.V
+    b, a = pool.images(U, V)
+    captured = [_captured(pool, b, a)]
+    floor = 1e-14 if pool.P.dtype == torch.float64 else 1e-7
+    for iteration in range(max_iterations):
+        U, b = _improved(pool.P, pool.weights, U, b, a)
+        V, a = _improved(pool.Q, pool.weights, V, a, b)
+        captured.append(_captured(pool, b, a))
+        if progress:
+            progress(iteration + 1, max_iterations)
+        if captured[-1] - captured[-2] <= max(floor, tolerance * (1.0 - captured[-1])):
+            return U, V, captured, True
+    return U, V, captured, False
+
+
+def _improved(X: Tensor, weights: Tensor, U: Tensor, own: Tensor, other: Tensor) -> tuple[Tensor, Tensor]:
+    """The best k directions within [U, gradient] for a fixed other side, and their image.
+
+    X (d, N r), U (d, k), own = X_i^T U (N, r, k), other (N, r, k'). The gradient of the captured energy is
+    `sum w_i X_i other_i (own_i^T other_i)^T`; a Ritz step in twice the space costs no more passes over X than a power
+    step and converges in the square root of its iterations.
+    """
+    k, omega = U.shape[1], weights.to(X.dtype)[:, None, None]
+    gradient = X @ (omega * other @ (other.mT @ own)).flatten(0, 1)
+    gradient -= U @ (U.T @ gradient)
+    space, _ = torch.linalg.qr(torch.cat([U, gradient], 1))
+    signs = (U * space[:, :k]).sum(0).sign()
+    both = torch.cat([own * signs, image(X, space[:, k:], own.shape[0])], 2)
+    cores = (both.mT @ other) * omega.sqrt()
+    wide = cores.transpose(0, 1).flatten(1)
+    _, Y = torch.linalg.eigh((wide @ wide.T).double())
+    Y = Y.flip(1)[:, :k].to(X.dtype)
+    return space @ Y, both @ Y
+
+
+def _captured(pool: Pool, b: Tensor, a: Tensor) -> float:
+    return float(((b.mT @ a).double().square().sum((1, 2)) * pool.weights).sum())
+
+
+def _finish(
+    pool: Pool, bounds: Start, U: Tensor, V: Tensor, captured: list[float], is_converged: bool
+) -> JointFit:  # fmt: skip
+    """Rotate to the unique answer, project every adapter and hold the error against its bounds."""
+    U, V = torch.linalg.qr(U)[0], torch.linalg.qr(V)[0]
+    b, a = pool.images(U, V)
+    cores = (b.mT @ a).double() * pool.weights.sqrt()[:, None, None]
+    U = _rotated(U, cores.transpose(0, 1).flatten(1))
+    V = _rotated(V, cores.permute(2, 0, 1).flatten(1))
+    basis = Basis(U, V)
+    unit_cores, errors = project_pool(basis, pool)
+    errors = torch.where(pool.norms > 0, errors, 0.0)
+    loss = float((errors * pool.weights).sum())
+    slack = 1e-10 if U.dtype == torch.float64 else 1e-5
+    if not bounds.lower_bound * (1 - 1e-3) - slack <= loss <= bounds.upper_bound * (1 + 1e-3) + slack:
+        raise BoundViolated(
+            f"loss {loss:.6g} must lie in [{bounds.lower_bound:.6g}, {bounds.upper_bound:.6g}] (k = {basis.rank})"
+        )
+    scaled = unit_cores * pool.norms.to(unit_cores.dtype)[:, None, None]
+    return JointFit(
+        basis, scaled, errors, loss, bounds.lower_bound, bounds.upper_bound, tuple(captured), is_converged
+    )  # fmt: skip
+
+
+def _rotated(U: Tensor, wide: Tensor) -> Tensor:
+    """U with `sum C C^T` made diagonal, descending, and the largest entry of every column positive."""
+    _, Y = torch.linalg.eigh(wide @ wide.T)
+    turned = U @ Y.flip(1).to(U.dtype)
+    return turned * column_signs(turned)
+
+
+def _lifted(small: JointFit, left: Tensor, right: Tensor) -> JointFit:
+    """A fit in reduced coordinates brought back to (d_out, k), (d_in, k), with the sign rule applied there."""
+    U, V = left @ small.basis.U, right @ small.basis.V
+    signs_u, signs_v = column_signs(U), column_signs(V)
+    cores = small.cores * signs_u.mT * signs_v
+    return JointFit(
+        Basis(U * signs_u, V * signs_v), cores, small.relative_squared_errors, small.loss,
+        small.lower_bound, small.upper_bound, small.captured, small.is_converged,
+    )  # fmt: skip
