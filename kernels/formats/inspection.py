@@ -238,7 +238,7 @@ class _Inspector:
                             "rank_disagrees",
                             "warning",
                             f"The config says rank {row['claimed']}, {row['modules']} modules have {row['from_file']}.",
-                            "Correct r and rank_pattern in adapter_config.json.",
+                            "PEFT does not load it so: correct r and rank_pattern in adapter_config.json.",
                             expected=row["claimed"],
                             received=row["from_file"],
                         )
