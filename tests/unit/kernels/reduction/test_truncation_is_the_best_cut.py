@@ -79,7 +79,8 @@ def test_the_distance_of_nearly_equal_updates_keeps_its_digits():
 
 
 def test_progress_ends_at_one_and_ranks_may_differ_by_module():
-    whole, seen = adapter(5), []
+    whole = adapter(5)
+    seen: list[float] = []
     reduced = truncate(whole, rank={name: at for at, name in enumerate(whole)}, progress=seen.append)
     assert [one.rank for one in reduced.updates.values()] == [0, 1, 2]
     assert seen == sorted(seen)
