@@ -24,7 +24,7 @@ def make_lora(
     *,
     seed: int,
     rank: int = 8,
-    modules: tuple[str, ...] = ("query", "value"),
+    modules: tuple[str, ...] | str = ("query", "value"),
     **options: Any,
 ) -> Path:
     """Train a LoRA with a classification head for a few steps and save it as PEFT does."""
@@ -36,7 +36,12 @@ def make_lora(
     tokenizer = AutoTokenizer.from_pretrained(base, local_files_only=True)
     plain = AutoModelForSequenceClassification.from_pretrained(base, num_labels=LABELS, local_files_only=True)
     config = LoraConfig(
-        task_type="SEQ_CLS", r=rank, lora_alpha=16, target_modules=list(modules), lora_dropout=0.0, **options
+        task_type="SEQ_CLS",
+        r=rank,
+        lora_alpha=16,
+        target_modules=modules if isinstance(modules, str) else list(modules),
+        lora_dropout=0.0,
+        **options,
     )
     model = get_peft_model(plain, config)
     batch = tokenizer(TEXTS, padding=True, return_tensors="pt")
