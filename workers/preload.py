@@ -13,7 +13,7 @@ import torch  # noqa: E402
 import transformers  # noqa: E402, F401
 
 import kernels.formats.inspection  # noqa: E402
-import kernels.meta_shapes  # noqa: E402, F401
+import kernels.meta_shapes  # noqa: E402
 import kernels.methods  # noqa: E402
 import workers.computing  # noqa: E402, F401
 

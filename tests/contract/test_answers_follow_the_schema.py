@@ -88,8 +88,13 @@ READS = [
 def test_every_read_answers_as_described(owner, template, names):
     revision = Revision.objects.select_related("validation_job").order_by("id").first()
     assert revision is not None
-    known = {"namespace": "lab", "name": "ner", "version": "1.0.0", "commit_id": revision.commit_id,
-             "job_id": revision.validation_job_id}  # fmt: skip
+    known = {
+        "namespace": "lab",
+        "name": "ner",
+        "version": "1.0.0",
+        "commit_id": revision.commit_id,
+        "job_id": revision.validation_job_id,
+    }
     response = client_of(owner).get(API + template.format(**{**known, **names}))
     assert response.status_code == 200
     check("get", template, response)
@@ -123,10 +128,17 @@ def test_every_write_answers_as_described(owner):
 
 
 ODD = st.one_of(
-    st.none(), st.booleans(), st.integers(), st.floats(allow_nan=False, allow_infinity=False), st.text(max_size=12),
-    st.lists(st.text(max_size=4), max_size=3), st.dictionaries(st.text(max_size=4), st.integers(), max_size=3),
-)  # fmt: skip
-ODD_WORD = st.one_of(st.text(min_size=1, max_size=12), st.integers().map(str), st.sampled_from(["..", "%00", "main", "@"]))
+    st.none(),
+    st.booleans(),
+    st.integers(),
+    st.floats(allow_nan=False, allow_infinity=False),
+    st.text(max_size=12),
+    st.lists(st.text(max_size=4), max_size=3),
+    st.dictionaries(st.text(max_size=4), st.integers(), max_size=3),
+)
+ODD_WORD = st.one_of(
+    st.text(min_size=1, max_size=12), st.integers().map(str), st.sampled_from(["..", "%00", "main", "@"])
+)
 
 
 def operations() -> list[tuple[str, str, dict[str, Any]]]:
@@ -137,7 +149,9 @@ def operations() -> list[tuple[str, str, dict[str, Any]]]:
     ]
 
 
-@pytest.mark.parametrize(("method", "path", "operation"), operations(), ids=lambda part: part if isinstance(part, str) else "")
+@pytest.mark.parametrize(
+    ("method", "path", "operation"), operations(), ids=lambda part: part if isinstance(part, str) else ""
+)
 @given(data=st.data())
 @settings(max_examples=8, deadline=None, derandomize=True, suppress_health_check=[HealthCheck.function_scoped_fixture])
 def test_no_call_makes_the_hub_stumble(owner, method, path, operation, data):
@@ -147,8 +161,15 @@ def test_no_call_makes_the_hub_stumble(owner, method, path, operation, data):
         if parameter["in"] == "query":
             query[parameter["name"]] = data.draw(ODD_WORD)
             continue
-        fitting = {"namespace": "lab", "name": "ner", "index": "0", "number": "1", "token_id": "1",
-                   "job_id": "0" * 32, "upload_id": "00000000-0000-0000-0000-000000000000"}  # fmt: skip
+        fitting = {
+            "namespace": "lab",
+            "name": "ner",
+            "index": "0",
+            "number": "1",
+            "token_id": "1",
+            "job_id": "0" * 32,
+            "upload_id": "00000000-0000-0000-0000-000000000000",
+        }
         word = data.draw(st.one_of(st.just(fitting.get(parameter["name"], "x")), ODD_WORD))
         url = url.replace("{" + parameter["name"] + "}", quote(word.encode("utf-8", "replace"), safe=""))
     body = None

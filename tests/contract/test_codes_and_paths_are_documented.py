@@ -12,13 +12,16 @@ from catalog.accounts.tokens import TokenRefused
 from hub.api import errors as api_errors
 from tests.contract.design_page import REPOSITORY, documented_calls, documented_codes, normal
 
-DOMAIN = {kind.__name__: kind for kind in [*vars(errors).values(), TokenRefused]
-          if isinstance(kind, type) and issubclass(kind, errors.DomainError)}  # fmt: skip
+DOMAIN = {
+    kind.__name__: kind
+    for kind in [*vars(errors).values(), TokenRefused]
+    if isinstance(kind, type) and issubclass(kind, errors.DomainError)
+}
 
 
 def raised_codes() -> set[tuple[int, str]]:
     """Each ``(status, code)`` that catalog, workers and hub build an error with, read from the sources."""
-    found = {(kind.status_code, code) for kind, (code, _) in api_errors._CODES.items()}
+    found = {(vars(kind)["status_code"], code) for kind, (code, _) in api_errors._CODES.items()}
     for folder in ("catalog", "hub"):
         for path in sorted((REPOSITORY / folder).rglob("*.py")):
             found |= set(codes_in(ast.parse(path.read_text("utf-8"))))
@@ -26,19 +29,22 @@ def raised_codes() -> set[tuple[int, str]]:
 
 
 def codes_in(tree: ast.AST) -> Iterator[tuple[int, str]]:
-    for node in ast.walk(tree):
-        name = getattr(node.func, "id", getattr(node.func, "attr", "")) if isinstance(node, ast.Call) else ""
-        if name in DOMAIN and isinstance(node, ast.Call):
+    for call in (node for node in ast.walk(tree) if isinstance(node, ast.Call)):
+        name = getattr(call.func, "id", getattr(call.func, "attr", ""))
+        if name in DOMAIN:
             status = next(status for kind, status in api_errors.STATUSES if issubclass(DOMAIN[name], kind))
-            if not node.args:
+            if not call.args:
                 yield status, DOMAIN[name].default_code
-            elif isinstance(node.args[0], ast.Constant):
-                yield status, str(node.args[0].value)
-        if name == "Response" and isinstance(node, ast.Call) and node.args and isinstance(node.args[0], ast.Dict):
-            keys = [getattr(key, "value", None) for key in node.args[0].keys]
-            status = next((word.value.value for word in node.keywords if word.arg == "status"), 200)
-            if "code" in keys:
-                yield status, node.args[0].values[keys.index("code")].value
+            elif isinstance(call.args[0], ast.Constant):
+                yield status, str(call.args[0].value)
+        if name == "Response" and call.args and isinstance(call.args[0], ast.Dict):
+            literal = {
+                getattr(key, "value", ""): value
+                for key, value in zip(call.args[0].keys, call.args[0].values, strict=True)
+            }
+            if isinstance(code := literal.get("code"), ast.Constant):
+                status = next(ast.literal_eval(word.value) for word in call.keywords if word.arg == "status")
+                yield status, str(code.value)
 
 
 def test_the_scan_sees_what_it_should():
@@ -55,7 +61,9 @@ FROM_ELSEWHERE = {(422, "digest_mismatch"), (422, "size_mismatch"), (400, "unkno
 
 def test_every_documented_code_is_in_the_code():
     assert sorted(documented_codes() - raised_codes() - FROM_ELSEWHERE) == []
-    sources = "".join(path.read_text("utf-8") for name in ("storage", "hub", "kernels") for path in (REPOSITORY / name).rglob("*.py"))
+    sources = "".join(
+        path.read_text("utf-8") for name in ("storage", "hub", "kernels") for path in (REPOSITORY / name).rglob("*.py")
+    )
     for _, code in FROM_ELSEWHERE:
         assert f'"{code}"' in sources
 
@@ -63,9 +71,7 @@ def test_every_documented_code_is_in_the_code():
 def served_calls() -> set[tuple[str, str]]:
     """Each ``(method, path)`` that the schema of this build describes."""
     paths = SchemaGenerator().get_schema(request=None, public=True)["paths"]
-    return {
-        (method.upper(), normal(path.removeprefix("/api/v1"))) for path, calls in paths.items() for method in calls
-    }
+    return {(method.upper(), normal(path.removeprefix("/api/v1"))) for path, calls in paths.items() for method in calls}
 
 
 def test_every_endpoint_is_documented_and_every_documented_one_is_served():

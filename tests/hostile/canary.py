@@ -28,6 +28,9 @@ def pickles(canary: Path) -> dict[str, bytes]:
     return found | {
         "torch zip": archive.getvalue(),
         "after a safetensors header": struct.pack("<Q", len(header)) + header + trap,
-        "numpy object array": b"\x93NUMPY\x01\x00" + struct.pack("<H", 60)
-        + b"{'descr': '|O', 'fortran_order': False, 'shape': (1,), }".ljust(59) + b"\n" + trap,
-    }  # fmt: skip
+        "numpy object array": b"\x93NUMPY\x01\x00"
+        + struct.pack("<H", 60)
+        + b"{'descr': '|O', 'fortran_order': False, 'shape': (1,), }".ljust(59)
+        + b"\n"
+        + trap,
+    }

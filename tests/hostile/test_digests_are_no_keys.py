@@ -63,7 +63,9 @@ def test_finishing_with_it_and_other_bytes_is_a_mismatch_like_any_other(stranger
         announced = [{"path": "README.md", "size_bytes": 5}]
         opened = client.post(f"{API}/uploads", {"adapter": "stranger/mine", "files": announced}).json()
         client.generic("PUT", opened["files"][0]["parts"][0]["url"], b"other", content_type="application/octet-stream")
-        answer = client.post(f"{API}/uploads/{opened['id']}/finish", {"files": [{"path": "README.md", "sha256": digest}]})
+        answer = client.post(
+            f"{API}/uploads/{opened['id']}/finish", {"files": [{"path": "README.md", "sha256": digest}]}
+        )
         assert (answer.status_code, answer.json()["code"]) == (422, "digest_mismatch")
         details.append(answer.json()["detail"].replace(digest, "D"))
     assert details[0] == details[1]
@@ -71,8 +73,12 @@ def test_finishing_with_it_and_other_bytes_is_a_mismatch_like_any_other(stranger
 
 def test_no_url_takes_a_digest(stranger):
     client, digest = client_of(stranger), digests_of(SECRET)["README.md"]
-    for path in (f"/adapters/lab/hidden/files/{digest}/README.md", f"/adapters/stranger/mine/files/main/{digest}",
-                 f"/blobs/{digest}", f"/adapters/lab/hidden/files/main/README.md"):  # fmt: skip
+    for path in (
+        f"/adapters/lab/hidden/files/{digest}/README.md",
+        f"/adapters/stranger/mine/files/main/{digest}",
+        f"/blobs/{digest}",
+        "/adapters/lab/hidden/files/main/README.md",
+    ):
         assert client.get(API + path).status_code == 404
     etag = f'"{digest}"'
     hidden = client.get(f"{API}/adapters/lab/hidden/files/main/README.md", HTTP_IF_NONE_MATCH=etag)

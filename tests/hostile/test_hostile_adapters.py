@@ -2,7 +2,6 @@
 
 import json
 import struct
-from pathlib import Path
 
 import pytest
 from django.test import Client
@@ -33,6 +32,7 @@ def judge(owner, files: dict[str, bytes]) -> Revision:
     revision = push(owner, files)
     supervise(str(revision.validation_job_id))
     revision.refresh_from_db()
+    assert revision.validation_job_id
     job = Job.objects.get(pk=revision.validation_job_id)
     assert job.state == "succeeded", job.error
     shown = client_of(owner).get(f"{API}/adapters/lab/ner/revisions/{revision.commit_id}")
@@ -51,7 +51,15 @@ def test_the_harmless_one_passes(owner):
 
 def test_no_pickle_is_opened_under_any_name(owner, tmp_path):
     canary = tmp_path / "canary"
-    names = ["adapter_model.safetensors", "notes.txt", "tokenizer.model", "picture.png", "data", "adapter_config.json", "README.md"]
+    names = [
+        "adapter_model.safetensors",
+        "notes.txt",
+        "tokenizer.model",
+        "picture.png",
+        "data",
+        "adapter_config.json",
+        "README.md",
+    ]
     traps = list(pickles(canary).items())
     for number, name in enumerate(names):
         for wrapping, data in traps[number % 3 :: 3]:
@@ -112,9 +120,17 @@ WEIGHTS = {
     "odd metadata": header(
         b'{"__metadata__": {"a": "\\ud800"}, "x": {"dtype": "F32", "shape": [1], "data_offsets": [0, 4]}}', b"1234"
     ),
-    "nan": header({"base_model.model.model.layers.0.self_attn.q_proj.lora_A.weight":
-                   {"dtype": "F32", "shape": [1, 16], "data_offsets": [0, 64]}}, b"\xff" * 64),
-}  # fmt: skip
+    "nan": header(
+        {
+            "base_model.model.model.layers.0.self_attn.q_proj.lora_A.weight": {
+                "dtype": "F32",
+                "shape": [1, 16],
+                "data_offsets": [0, 64],
+            }
+        },
+        b"\xff" * 64,
+    ),
+}
 
 
 @pytest.mark.parametrize("data", WEIGHTS.values(), ids=WEIGHTS)
@@ -126,11 +142,23 @@ def test_weights_that_lie_end_invalid(owner, data):
 
 @pytest.mark.parametrize(
     "data",
-    [b"", b"[]", b"null", b"{", b"\xff", b'{"a":' * 50_000, b'{"r": 1, "r": 2}', b'{"r": NaN}', b'{"peft_type": ["LORA"]}',
-     b'{"peft_type": "LORA", "r": 1e999}', b'{"peft_type": "LORA", "x": "\\ud800"}',
-     b'{"base_model_name_or_path": "\\ud800", "peft_type": "LORA"}', b'{"peft_type":"LORA","r":' + b"9" * 5000 + b"}"],
+    [
+        b"",
+        b"[]",
+        b"null",
+        b"{",
+        b"\xff",
+        b'{"a":' * 50_000,
+        b'{"r": 1, "r": 2}',
+        b'{"r": NaN}',
+        b'{"peft_type": ["LORA"]}',
+        b'{"peft_type": "LORA", "r": 1e999}',
+        b'{"peft_type": "LORA", "x": "\\ud800"}',
+        b'{"base_model_name_or_path": "\\ud800", "peft_type": "LORA"}',
+        b'{"peft_type":"LORA","r":' + b"9" * 5000 + b"}",
+    ],
     ids=lambda data: ascii(data[:40]),
-)  # fmt: skip
+)
 def test_a_config_that_lies_ends_invalid_and_can_be_shown(owner, data):
     assert judge(owner, lora_files() | {"adapter_config.json": data}).state == "invalid"
 

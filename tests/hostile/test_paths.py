@@ -15,13 +15,70 @@ from tests.unit.catalog.factories import make_namespace, make_user
 from tests.unit.hub.calling import API, assert_error, client_of
 
 HOSTILE = [
-    "", ".", "..", "../x", "a/../x", "a/..", "/etc/passwd", "//x", "a//b", "a/", "./a", "a/./b",
-    "..\\x", "a\\b", "C:\\x", "C:/x", "c:x", "\\\\host\\share", "file:///x", "~/x", "$HOME/x",
-    "a\0b", "a\nb", "a\rb", "a\tb", "a b", " a", "a ", "a.", "a./b", "%2e%2e/x", "%252e%252e%252fx", "a%00b",
-    "CON", "con.txt", "a/NUL", "aux.json", "COM1", "lpt9.md", "prn", "a:stream", "a*b", "a?b", "a|b", 'a"b', "<a>",
-    ".hidden", ".git/config", "a/.ssh", ".gitattributes", "-rf", "--help", "x" * 300, "a/" * 200 + "b", "a/b/c/d/e/f",
-    "ａ.txt", "é.txt", "a\u202etxt.exe", "a\u200b.txt", "\ufeffa", "．．/x", "a∕b", "\ud800",
-]  # fmt: skip
+    "",
+    ".",
+    "..",
+    "../x",
+    "a/../x",
+    "a/..",
+    "/etc/passwd",
+    "//x",
+    "a//b",
+    "a/",
+    "./a",
+    "a/./b",
+    "..\\x",
+    "a\\b",
+    "C:\\x",
+    "C:/x",
+    "c:x",
+    "\\\\host\\share",
+    "file:///x",
+    "~/x",
+    "$HOME/x",
+    "a\0b",
+    "a\nb",
+    "a\rb",
+    "a\tb",
+    "a b",
+    " a",
+    "a ",
+    "a.",
+    "a./b",
+    "%2e%2e/x",
+    "%252e%252e%252fx",
+    "a%00b",
+    "CON",
+    "con.txt",
+    "a/NUL",
+    "aux.json",
+    "COM1",
+    "lpt9.md",
+    "prn",
+    "a:stream",
+    "a*b",
+    "a?b",
+    "a|b",
+    'a"b',
+    "<a>",
+    ".hidden",
+    ".git/config",
+    "a/.ssh",
+    ".gitattributes",
+    "-rf",
+    "--help",
+    "x" * 300,
+    "a/" * 200 + "b",
+    "a/b/c/d/e/f",
+    "ａ.txt",
+    "é.txt",
+    "a\u202etxt.exe",
+    "a\u200b.txt",
+    "\ufeffa",
+    "．．/x",
+    "a∕b",
+    "\ud800",
+]
 
 
 @pytest.mark.parametrize("path", HOSTILE, ids=ascii)
@@ -46,7 +103,8 @@ def test_the_api_refuses_it_and_keeps_nothing(path, settings):
 
 
 @pytest.mark.parametrize(
-    "path", ["a", "a.txt", "a/b/c/d/e.json", "README.md", "model-00001-of-00002.safetensors", "a+b@c=d.txt", "_x", "console"]
+    "path",
+    ["a", "a.txt", "a/b/c/d/e.json", "README.md", "model-00001-of-00002.safetensors", "a+b@c=d.txt", "_x", "console"],
 )
 def test_plain_paths_pass_here_and_in_the_inspection(path):
     check_path(path)
@@ -70,7 +128,8 @@ def test_a_program_is_refused(suffix):
 
 @pytest.mark.django_db
 @pytest.mark.parametrize(
-    "adapter", ["../x", "lab/..", "lab/../lab", "lab/%2e%2e", "lab/x/y", "/lab/x", "lab\\x", "lab/x\0", "lab/.x", "lab/con/x"]
+    "adapter",
+    ["../x", "lab/..", "lab/../lab", "lab/%2e%2e", "lab/x/y", "/lab/x", "lab\\x", "lab/x\0", "lab/.x", "lab/con/x"],
 )
 def test_an_adapter_is_named_by_two_plain_words(adapter):
     owner = make_user("owner")
@@ -82,7 +141,9 @@ def test_an_adapter_is_named_by_two_plain_words(adapter):
 
 
 @pytest.mark.django_db
-@pytest.mark.parametrize("place", ["../../../../etc/passwd", "%2e%2e/%2e%2e/etc/passwd", "..%5c..%5cetc", "a%00", "blobs"])
+@pytest.mark.parametrize(
+    "place", ["../../../../etc/passwd", "%2e%2e/%2e%2e/etc/passwd", "..%5c..%5cetc", "a%00", "blobs"]
+)
 @pytest.mark.parametrize("kind", ["files/main", "files/..", "revisions", "versions"])
 def test_no_url_reaches_a_file_of_the_machine(place, kind):
     assert_error(client_of(None).get(f"{API}/adapters/lab/ner/{kind}/{place}"), 404, "not_found")

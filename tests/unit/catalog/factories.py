@@ -67,7 +67,7 @@ def safetensors(tensors: dict[str, tuple[int, ...]], *, seed: int = 1) -> bytes:
 def lora_files(*, rank: int = 4, seed: int = 1, base: str = "tiny/llama", **config: Any) -> dict[str, bytes]:
     """A PEFT LoRA of rank ``rank`` that fits :func:`make_base`: config, weights and a card."""
     said = {"peft_type": "LORA", "r": rank, "lora_alpha": 8, "target_modules": ["q_proj"], "task_type": "CAUSAL_LM"}
-    tensors = {
+    tensors: dict[str, tuple[int, ...]] = {
         f"base_model.model.{PROJECTION}.lora_A.weight": (rank, WIDTH),
         f"base_model.model.{PROJECTION}.lora_B.weight": (WIDTH, rank),
     }

@@ -67,9 +67,14 @@ def test_only_an_administrator_may_bear_a_reserved_name_and_gets_no_namespace():
 
 @pytest.mark.parametrize(
     ("role", "may_write", "may_review"),
-    [("owner", True, True), ("reviewer", True, True), ("writer", True, False), ("reader", False, False),
-     (None, False, False)],
-)  # fmt: skip
+    [
+        ("owner", True, True),
+        ("reviewer", True, True),
+        ("writer", True, False),
+        ("reader", False, False),
+        (None, False, False),
+    ],
+)
 def test_what_each_role_may_do(role, may_write, may_review):
     owner, member = make_user("owner"), make_user("member")
     namespace = make_namespace(owner)
@@ -177,10 +182,13 @@ class TestTokens:
 
     @pytest.mark.parametrize(
         ("given", "field"),
-        [({"scopes": []}, "scopes"), ({"scopes": ["root"]}, "scopes"),
-         ({"scopes": ["read"], "expires_in_days": 0}, "expires_in_days"),
-         ({"scopes": ["read"], "expires_in_days": 3651}, "expires_in_days")],
-    )  # fmt: skip
+        [
+            ({"scopes": []}, "scopes"),
+            ({"scopes": ["root"]}, "scopes"),
+            ({"scopes": ["read"], "expires_in_days": 0}, "expires_in_days"),
+            ({"scopes": ["read"], "expires_in_days": 3651}, "expires_in_days"),
+        ],
+    )
     def test_bad_wishes_are_refused_with_their_field(self, given, field):
         with pytest.raises(InvalidInput) as refused:
             issue_token(make_user("owner"), name="ci", **given)

@@ -5,6 +5,7 @@ import os
 import subprocess
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -58,8 +59,11 @@ def test_a_tree_has_the_id_that_git_gives_it(repository, paths):
 @pytest.mark.parametrize("message", ["first", "Subject\n\nBody with é.", ""])
 @pytest.mark.parametrize("has_parent", [False, True])
 def test_a_commit_has_the_id_that_git_gives_it(repository, message, has_parent):
-    who = {f"GIT_{role}_{what}": value for role in ("AUTHOR", "COMMITTER")
-           for what, value in (("NAME", "pusher"), ("EMAIL", "pusher@example.org"), ("DATE", "1772600767 +0000"))}  # fmt: skip
+    who = {
+        f"GIT_{role}_{what}": value
+        for role in ("AUTHOR", "COMMITTER")
+        for what, value in (("NAME", "pusher"), ("EMAIL", "pusher@example.org"), ("DATE", "1772600767 +0000"))
+    }
     tree = git(repository, "write-tree")
     parent = git(repository, "commit-tree", tree, text="root\n", **who) if has_parent else None
     expected = git(repository, "commit-tree", tree, *(["-p", parent] if parent else []), text=f"{message}\n", **who)
@@ -73,5 +77,11 @@ def test_a_commit_has_the_id_that_git_gives_it(repository, message, has_parent):
 def test_a_name_cannot_write_a_line_of_the_commit(name):
     """Angle brackets and line breaks would let a user's name forge a header."""
     plain = "".join(letter for letter in name if letter not in "<>\n").strip() or "unknown"
-    options = {"tree": "0" * 40, "parent": None, "email": "x@example.org", "moment": MOMENT, "message": "m"}
+    options: dict[str, Any] = {
+        "tree": "0" * 40,
+        "parent": None,
+        "email": "x@example.org",
+        "moment": MOMENT,
+        "message": "m",
+    }
     assert commit_id(author=name, **options) == commit_id(author=plain, **options)

@@ -10,7 +10,7 @@ from catalog.accounts.models import User
 from catalog.adapters.models import Revision
 from catalog.errors import Conflict
 from catalog.jobs.models import Job, JobState
-from catalog.jobs.services import LeaseLost, cancel, claim, complete, fail, renew, stop_cancelled, submit, sweep
+from catalog.jobs.services import Claim, LeaseLost, cancel, claim, complete, fail, renew, stop_cancelled, submit, sweep
 from tests.unit.catalog import sending
 from tests.unit.catalog.factories import make_namespace, make_user, push, together
 from workers.kinds import abandon_exhausted
@@ -30,6 +30,13 @@ def row(job: Job) -> Job:
     return Job.objects.get(pk=job.pk)
 
 
+def held(job: Job) -> Claim:
+    """A claim that must be won."""
+    claimed = claim(job.pk)
+    assert claimed is not None
+    return claimed
+
+
 def never(job: Job) -> None:
     raise AssertionError(f"{job} was given up")
 
@@ -47,9 +54,9 @@ class TestSubmitting:
 
     @pytest.mark.django_db(transaction=True)
     def test_nothing_is_sent_when_it_rolls_back(self, sent):
-        with pytest.raises(RuntimeError), transaction.atomic():
+        with transaction.atomic():
             submit("describe_base", {})
-            raise RuntimeError
+            transaction.set_rollback(True)
         assert sent == []
         assert not Job.objects.exists()
 
@@ -67,7 +74,7 @@ class TestClaiming:
     """Whoever claims first has the job."""
 
     def test_a_claim_gives_a_token_and_a_lease(self):
-        claimed = claim(submit("describe_base", {}).pk)
+        claimed = held(submit("describe_base", {}))
         assert (claimed.job.state, claimed.job.attempts, claimed.token) == (JobState.RUNNING, 1, 1)
         assert claimed.job.lease_until > timezone.now()
 
@@ -90,12 +97,12 @@ class TestClaiming:
         job = submit("describe_base", {})
         claim(job.pk)
         expire(job)
-        again = claim(job.pk)
+        again = held(job)
         assert (again.token, again.job.attempts) == (2, 2)
 
     def test_a_paused_retry_waits(self):
         job = submit("describe_base", {})
-        fail(claim(job.pk), code="x", detail="x", is_final=False)
+        fail(held(job), code="x", detail="x", is_final=False)
         assert claim(job.pk) is None
         due_now(job)
         assert claim(job.pk) is not None
@@ -108,7 +115,7 @@ class TestFencing:
     def stale(self):
         """A claim whose lease ran out and was taken by another worker."""
         job = submit("describe_base", {})
-        first = claim(job.pk)
+        first = held(job)
         expire(job)
         claim(job.pk)
         return first
@@ -137,7 +144,7 @@ class TestFencing:
         assert not User.objects.exists()
 
     def test_an_ended_job_takes_no_more_writes(self):
-        claimed = claim(submit("describe_base", {}).pk)
+        claimed = held(submit("describe_base", {}))
         complete(claimed, lambda: {"n": 1})
         for write in (lambda: renew(claimed), lambda: complete(claimed, lambda: {"n": 2})):
             with pytest.raises(LeaseLost):
@@ -149,7 +156,7 @@ class TestEnding:
     """Well, badly, and again."""
 
     def test_effects_that_fail_leave_the_job_running(self):
-        claimed = claim(submit("describe_base", {}).pk)
+        claimed = held(submit("describe_base", {}))
 
         def effects():
             make_user("half-written")
@@ -164,7 +171,7 @@ class TestEnding:
         settings.HUB_JOB_MAX_ATTEMPTS = 3
         job, pauses, settled = submit("describe_base", {}), [], []
         for _ in range(3):
-            claimed = claim(job.pk)
+            claimed = held(job)
             fail(claimed, code="child_died", detail="x", is_final=False, effects=lambda: settled.append(1))
             pauses.append((row(job).available_at - timezone.now()).total_seconds())
             due_now(job)
@@ -175,7 +182,7 @@ class TestEnding:
         assert claim(job.pk) is None
 
     def test_a_final_failure_is_not_retried(self):
-        claimed = claim(submit("describe_base", {}).pk)
+        claimed = held(submit("describe_base", {}))
         assert fail(claimed, code="resource_limit", detail="x", is_final=True) == JobState.FAILED
 
     @pytest.mark.django_db(transaction=True)
@@ -195,7 +202,7 @@ class TestEnding:
         assert row(job).attempts == 1
 
     def test_progress_is_kept_between_0_and_1(self):
-        claimed = claim(submit("describe_base", {}).pk)
+        claimed = held(submit("describe_base", {}))
         for given, kept in ((-3.0, 0.0), (0.5, 0.5), (7.0, 1.0)):
             assert renew(claimed, progress=given, note="n" * 500)
             assert row(claimed.job).progress == kept
@@ -207,7 +214,7 @@ class TestSweeping:
 
     def test_what_was_sent_just_now_or_is_running_is_left_alone(self, sent):
         Job.objects.filter(pk=submit("describe_base", {}).pk).update(sent_at=timezone.now())
-        claim(submit("describe_base", {}).pk)
+        held(submit("describe_base", {}))
         assert sweep(never) == 0
         assert sent == []
 
@@ -228,7 +235,7 @@ class TestSweeping:
         revision = push(owner, version="1.0.0")
         job = Job.objects.get(pk=revision.validation_job_id)
         for _ in range(settings.HUB_JOB_MAX_ATTEMPTS):
-            last = claim(job.pk)
+            last = held(job)
             expire(job)
         assert sweep(abandon_exhausted) == 0
         assert (row(job).state, row(job).error["code"]) == (JobState.FAILED, "worker_lost")
@@ -246,11 +253,11 @@ class TestCancelling:
         job = cancel(submit("describe_base", {}))
         assert job.is_cancel_requested
         assert sent == [str(job.pk)]
-        stop_cancelled(claim(job.pk))
+        stop_cancelled(held(job))
         assert row(job).state == JobState.CANCELLED
 
     def test_a_running_job_hears_it_at_its_next_renewal(self):
-        claimed = claim(submit("describe_base", {}).pk)
+        claimed = held(submit("describe_base", {}))
         assert renew(claimed) is True
         cancel(claimed.job)
         assert renew(claimed) is False
@@ -259,7 +266,7 @@ class TestCancelling:
         assert (row(claimed.job).state, settled) == (JobState.CANCELLED, [1])
 
     def test_an_ended_job_cannot_be_cancelled(self):
-        claimed = claim(submit("describe_base", {}).pk)
+        claimed = held(submit("describe_base", {}))
         complete(claimed, lambda: {})
         with pytest.raises(Conflict) as refused:
             cancel(claimed.job)

@@ -71,24 +71,42 @@ TRANSITIONS = {
     "accept": {"validating": "pending"} | {state: state for state in STATES if state != "validating"},
     "refuse": {"validating": "invalid"} | {state: state for state in STATES if state != "validating"},
     "approve": {
-        "validating": "not_reviewable", "invalid": "not_reviewable", "pending": "published",
-        "rejected": "already_decided", "published": "already_decided", "yanked": "already_decided",
+        "validating": "not_reviewable",
+        "invalid": "not_reviewable",
+        "pending": "published",
+        "rejected": "already_decided",
+        "published": "already_decided",
+        "yanked": "already_decided",
         "withdrawn": "not_reviewable",
     },
     "reject": {
-        "validating": "not_reviewable", "invalid": "not_reviewable", "pending": "rejected",
-        "rejected": "already_decided", "published": "already_decided", "yanked": "already_decided",
+        "validating": "not_reviewable",
+        "invalid": "not_reviewable",
+        "pending": "rejected",
+        "rejected": "already_decided",
+        "published": "already_decided",
+        "yanked": "already_decided",
         "withdrawn": "not_reviewable",
     },
     "yank": {
-        "validating": "not_published", "invalid": "not_found", "pending": "not_published", "rejected": "not_found",
-        "published": "yanked", "yanked": "yanked", "withdrawn": "not_published",
+        "validating": "not_published",
+        "invalid": "not_found",
+        "pending": "not_published",
+        "rejected": "not_found",
+        "published": "yanked",
+        "yanked": "yanked",
+        "withdrawn": "not_published",
     },
     "unyank": {
-        "validating": "not_published", "invalid": "not_found", "pending": "not_published", "rejected": "not_found",
-        "published": "published", "yanked": "published", "withdrawn": "not_published",
+        "validating": "not_published",
+        "invalid": "not_found",
+        "pending": "not_published",
+        "rejected": "not_found",
+        "published": "published",
+        "yanked": "published",
+        "withdrawn": "not_published",
     },
-}  # fmt: skip
+}
 
 
 @pytest.mark.parametrize(
@@ -146,8 +164,10 @@ class TestReviewing:
     def test_the_queue_shows_pending_revisions_to_those_who_may_decide(self, owner):
         revision = bring_to("pending", owner)
         make_user("stranger")
-        seen = {name: list(Revision.objects.awaiting_review_by(user(name)))
-                for name in ("owner", "reviewer", "writer", "reader", "stranger")}  # fmt: skip
+        seen = {
+            name: list(Revision.objects.awaiting_review_by(user(name)))
+            for name in ("owner", "reviewer", "writer", "reader", "stranger")
+        }
         assert seen == {"owner": [revision], "reviewer": [revision], "writer": [], "reader": [], "stranger": []}
 
 

@@ -31,8 +31,21 @@ def test_licences_become_spdx_expressions(text, expression):
 
 
 @pytest.mark.parametrize(
-    "text", ["", "free", "MIT OR", "AND", "MIT Apache-2.0", "(MIT", "<script>", "LicenseRef-a b", "x" * 5000, "MIT OR nope", "\0"]
-)  # fmt: skip
+    "text",
+    [
+        "",
+        "free",
+        "MIT OR",
+        "AND",
+        "MIT Apache-2.0",
+        "(MIT",
+        "<script>",
+        "LicenseRef-a b",
+        "x" * 5000,
+        "MIT OR nope",
+        "\0",
+    ],
+)
 def test_what_is_no_licence_is_refused(text):
     with pytest.raises(InvalidInput) as refused:
         spdx_expression(text)
@@ -41,8 +54,15 @@ def test_what_is_no_licence_is_refused(text):
 
 @pytest.mark.parametrize(
     ("text", "tag"),
-    [("de", "de"), ("EN-us", "en-US"), ("zh-hans", "zh-Hans"), ("pt-br", "pt-BR"), (" no ", "no"), ("sr-latn", "sr-Latn")],
-)  # fmt: skip
+    [
+        ("de", "de"),
+        ("EN-us", "en-US"),
+        ("zh-hans", "zh-Hans"),
+        ("pt-br", "pt-BR"),
+        (" no ", "no"),
+        ("sr-latn", "sr-Latn"),
+    ],
+)
 def test_languages_become_canonical_tags(text, tag):
     assert language_tag(text) == tag
 
@@ -54,8 +74,12 @@ def test_what_is_no_language_is_refused(text):
     assert (refused.value.code, refused.value.field) == ("invalid_language", "languages")
 
 
-CARD = {"license": "apache-2.0", "language": ["fr", "FR", "nonsense!"], "tags": ["Named Entities", "x!y"],
-        "pipeline_tag": "token-classification"}  # fmt: skip
+CARD = {
+    "license": "apache-2.0",
+    "language": ["fr", "FR", "nonsense!"],
+    "tags": ["Named Entities", "x!y"],
+    "pipeline_tag": "token-classification",
+}
 
 
 def test_the_uploaders_word_comes_before_the_cards():
@@ -82,9 +106,13 @@ def test_a_card_of_odd_values_never_breaks_a_push(value):
 
 @pytest.mark.parametrize(
     ("said", "field"),
-    [({"languages": ["german!"]}, "languages"), ({"license": "free"}, "license"), ({"tags": ["a", "<b>"]}, "tags"),
-     ({"task": "é"}, "task")],
-)  # fmt: skip
+    [
+        ({"languages": ["german!"]}, "languages"),
+        ({"license": "free"}, "license"),
+        ({"tags": ["a", "<b>"]}, "tags"),
+        ({"task": "é"}, "task"),
+    ],
+)
 def test_the_uploaders_bad_word_is_refused_with_its_field(said, field):
     with pytest.raises(InvalidInput) as refused:
         check_metadata(Metadata(**said))

@@ -66,8 +66,11 @@ class TestTheWalk:
             owner, files, metadata=Metadata(base="tiny/llama", license="mit", languages=["EN"]), message="one"
         )
         assert (revision.state, revision.message, revision.license, revision.languages) == (
-            "validating", "one", "MIT", ["en"],
-        )  # fmt: skip
+            "validating",
+            "one",
+            "MIT",
+            ["en"],
+        )
         assert {file.path: file.blob_id for file in revision.files.all()} == digests_of(files)
         assert revision.size_bytes == sum(len(data) for data in files.values())
         assert (revision.version.name, revision.version.state) == ("0.1.0", "reserved")
@@ -106,8 +109,11 @@ class TestTheWalk:
         card = b"---\nlicense: apache-2.0\nlanguage: no\ntags: [NER]\n---\n# Title"
         revision = push(owner, {"README.md": card})
         assert (revision.license, revision.languages, revision.tags, revision.card) == (
-            "Apache-2.0", ["no"], ["ner"], "# Title",
-        )  # fmt: skip
+            "Apache-2.0",
+            ["no"],
+            ["ner"],
+            "# Title",
+        )
 
     def test_a_card_that_cannot_be_read_says_why_and_the_push_goes_on(self, owner):
         revision = push(owner, {"README.md": b"---\na: &x 1\nb: *x\n---\n\xff"})
@@ -290,8 +296,9 @@ class TestOneVersionOneContent:
         publish(owner, lora_files(), version="1.0.0")
         other = lora_files(seed=2)
         with pytest.raises(Conflict) as early:
-            open_upload(owner, adapter="lab/ner", version="1.0.0", files=announce(other, with_digests=True),
-                        metadata=Metadata())  # fmt: skip
+            open_upload(
+                owner, adapter="lab/ner", version="1.0.0", files=announce(other, with_digests=True), metadata=Metadata()
+            )
         with pytest.raises(Conflict) as late:
             push(owner, other, version="1.0.0")
         assert early.value.code == late.value.code == "version_exists"

@@ -29,8 +29,34 @@ def test_a_wrong_method_is_named(owner):
 
 @pytest.mark.parametrize(
     "body",
-    [b"", b"{", b"nonsense", b"\xff\xfe", b"[" * 100_000, b'{"a":' * 50_000, b"NaN", b"9" * 5000, b"null", b"3", b'"x"', b"[]"],
-    ids=["empty", "open", "words", "bytes", "deep list", "deep object", "nan", "huge", "null", "number", "text", "list"],
+    [
+        b"",
+        b"{",
+        b"nonsense",
+        b"\xff\xfe",
+        b"[" * 100_000,
+        b'{"a":' * 50_000,
+        b"NaN",
+        b"9" * 5000,
+        b"null",
+        b"3",
+        b'"x"',
+        b"[]",
+    ],
+    ids=[
+        "empty",
+        "open",
+        "words",
+        "bytes",
+        "deep list",
+        "deep object",
+        "nan",
+        "huge",
+        "null",
+        "number",
+        "text",
+        "list",
+    ],
 )
 @pytest.mark.parametrize("path", ["/uploads", "/resolve", "/base-models", "/tokens"])
 def test_a_body_that_is_no_json_object_is_refused(owner, path, body):
@@ -67,10 +93,16 @@ def test_an_unknown_parameter_is_refused_by_name(owner, path):
 @pytest.mark.parametrize("path", ["/adapters", "/jobs", "/tokens", "/namespaces", "/base-models", "/reviews"])
 @pytest.mark.parametrize(
     ("query", "code", "field"),
-    [("limit=0", "invalid_input", "limit"), ("limit=101", "invalid_input", "limit"), ("limit=-1", "invalid_input", "limit"),
-     ("limit=x", "invalid_input", "limit"), ("limit=" + "9" * 5000, "invalid_input", "limit"),
-     ("cursor=forged", "invalid_cursor", "cursor"), ("cursor=%00", "invalid_cursor", "cursor")],
-)  # fmt: skip
+    [
+        ("limit=0", "invalid_input", "limit"),
+        ("limit=101", "invalid_input", "limit"),
+        ("limit=-1", "invalid_input", "limit"),
+        ("limit=x", "invalid_input", "limit"),
+        ("limit=" + "9" * 5000, "invalid_input", "limit"),
+        ("cursor=forged", "invalid_cursor", "cursor"),
+        ("cursor=%00", "invalid_cursor", "cursor"),
+    ],
+)
 def test_bad_paging_is_refused(owner, path, query, code, field):
     assert assert_error(client_of(owner).get(f"{API}{path}?{query}"), 400, code)["field"] == field
 
@@ -80,7 +112,9 @@ def test_bad_filters_are_refused(owner, query):
     assert_error(client_of(owner).get(f"{API}/adapters?{query}"), 400, "invalid_input")
 
 
-@pytest.mark.parametrize("query", ["rank_min=" + "9" * 40, "q=%00", "q=" + "x" * 3000, "namespace=%F0%9F%98%80", "base=@"])
+@pytest.mark.parametrize(
+    "query", ["rank_min=" + "9" * 40, "q=%00", "q=" + "x" * 3000, "namespace=%F0%9F%98%80", "base=@"]
+)
 def test_odd_filters_find_nothing_and_break_nothing(owner, query):
     assert client_of(owner).get(f"{API}/adapters?{query}").json()["results"] == []
 

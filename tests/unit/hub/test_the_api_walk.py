@@ -43,6 +43,7 @@ def push_over_http(client, files, **body) -> dict:
 def validate(job_id: str) -> None:
     """What a worker does with the job, in this process."""
     claimed, handler = claim(job_id), ValidateRevision()
+    assert claimed is not None
     with handler.prepare(claimed.job) as argument:
         outcome = inspect_revision(argument, lambda *said: None)
     complete(claimed, lambda: handler.apply(claimed.job, outcome))
@@ -81,7 +82,9 @@ def test_from_push_to_pull(owner):
 def test_pushing_the_same_files_again_answers_200(owner):
     files = lora_files()
     revision = publish_over_http(owner, files, version="1.0.0")
-    announced = [{"path": path, "size_bytes": len(data), "sha256": digests_of(files)[path]} for path, data in files.items()]
+    announced = [
+        {"path": path, "size_bytes": len(data), "sha256": digests_of(files)[path]} for path, data in files.items()
+    ]
     again = client_of(owner).post(f"{API}/uploads", {"adapter": "lab/ner", "version": "1.0.0", "files": announced})
     assert (again.status_code, again.json()["state"]) == (200, "committed")
     assert again.json()["revision"]["commit_id"] == revision["commit_id"]

@@ -1,6 +1,7 @@
 """Who may call what: no token, a bad one, an old one, one without the scope."""
 
 from datetime import timedelta
+from typing import Any
 
 import pytest
 from django.utils import timezone
@@ -14,7 +15,7 @@ pytestmark = pytest.mark.django_db
 JOB = "00000000-0000-0000-0000-000000000000"
 
 # method, path, body, the scope it needs
-CALLS = [
+CALLS: list[tuple[str, str, dict[str, Any] | None, str]] = [
     ("get", "/whoami", None, "read"),
     ("get", "/tokens", None, "read"),
     ("post", "/tokens", {"name": "x", "scopes": ["write"]}, "read"),

@@ -54,8 +54,11 @@ def test_progress_is_heard_in_order():
 
 @pytest.mark.parametrize(
     ("name", "code", "said"),
-    [("refuse", "base_unreadable", "names no architecture"), ("stumble", "internal_error", "KeyError: 'base_id'"),
-     ("absent", "internal_error", "absent")],
+    [
+        ("refuse", "base_unreadable", "names no architecture"),
+        ("stumble", "internal_error", "KeyError: 'base_id'"),
+        ("absent", "internal_error", "absent"),
+    ],
 )
 def test_what_a_child_raises_keeps_its_code_and_is_final(name, code, said):
     with pytest.raises(ChildFailed, match=said) as failed:
