@@ -117,7 +117,7 @@ def table(rows: Mapping[str, Measured], remarks: Mapping[str, str] | None = None
     lines = ["| what | wall | CPU s | peak MB | runs | remark |", "|---|---:|---:|---:|---:|---|"]
     for name, one in rows.items():
         remark = one.failure or (remarks or {}).get(name, "")
-        figures = f"{seconds(one.wall_seconds)} | {one.cpu_seconds:.2f} | {one.peak_bytes / 1e6:.0f}"
+        figures = f"{seconds(one.wall_seconds)} | {one.cpu_seconds:.3g} | {one.peak_bytes / 1e6:.0f}"
         lines.append(f"| {name} | {'-- | -- | --' if one.failure else figures} | {one.rounds} | {remark} |")
     return lines
 

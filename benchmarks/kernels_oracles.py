@@ -92,7 +92,7 @@ def vlora(*, shape: Shape, held_in: int, components: int) -> Measured:
 
 
 def wide_eigen_route(*, shape: Shape, rank: int) -> Measured:
-    """EigenLoRAx by d x d covariances as published, but symmetric and uncentred; value: energy kept (output, input).
+    """EigenLoRAx by d x d covariances as published, but symmetric and uncentred; value: shares of energy kept.
 
     The published route takes the general eigendecomposition of the same matrices, which costs several times more.
     """
@@ -105,7 +105,10 @@ def wide_eigen_route(*, shape: Shape, rank: int) -> Measured:
         return [torch.linalg.eigh(X @ X.T).eigenvectors[:, -rank:] for X in sides]
 
     result = measure(decompose)
-    kept = [float((W.T @ X).double().square().sum()) for W, X in zip(result.value, sides, strict=True)]
+    kept = [
+        float((W.T @ X).double().square().sum() / X.double().square().sum())
+        for W, X in zip(result.value, sides, strict=True)
+    ]
     return Measured(tuple(kept), result.wall_seconds, result.cpu_seconds, result.peak_bytes)
 
 
