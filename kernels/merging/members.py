@@ -8,16 +8,17 @@ from math import isfinite
 
 import torch
 
-from ..lowrank import Adapter, LowRankUpdate
+from ..lowrank import Adapter, LowRankUpdate, computing_dtype
 
 Scales = Sequence[float | Mapping[str, float]]
 
 
 @dataclass(frozen=True)
 class Members:
-    """The updates of one module, all (d_out, d_in), with one weight each; `places` are their adapters' numbers.
+    """The updates of one module, all (d_out, d_in) on one device, with one weight each.
 
-    `scales` are the LoRA scales that are folded into every B; only equality with PEFT on raw factors needs them.
+    `places` are their adapters' numbers; `dtype` is the one to compute in. `scales` are the LoRA scales that are
+    folded into every B; only equality with PEFT on raw factors needs them.
     """
 
     module: str
@@ -27,6 +28,8 @@ class Members:
     scales: tuple[float, ...] | None
     d_out: int
     d_in: int
+    dtype: torch.dtype
+    device: torch.device
 
     @property
     def rank(self) -> int:
@@ -72,6 +75,12 @@ def members_of(
     shapes = sorted({(adapters[place][module].d_out, adapters[place][module].d_in) for place in present})
     if len(shapes) != 1:
         raise ValueError(f"module {module!r} must have one (d_out, d_in) in all adapters; received {shapes}")
+    devices = {adapters[place][module].device for place in present}
+    if len(devices) > 1:
+        raise ValueError(
+            f"module {module!r} must be on one device in all adapters; received {sorted(map(str, devices))}"
+        )
+    everywhere = present
     for place in present:
         _check_finite(adapters[place][module], module, place)
     if not keep_idle:
@@ -83,6 +92,8 @@ def members_of(
         tuple(weights[place] for place in present),
         None if scales is None else tuple(_scale_at(scales, place, module) for place in present),
         *shapes[0],
+        computing_dtype(*(adapters[place][module].dtype for place in everywhere)),
+        devices.pop(),
     )
 
 
@@ -98,8 +109,9 @@ def stacked(updates: Sequence[LowRankUpdate]) -> LowRankUpdate:
 
 
 def zero_update(members: Members, rank: int = 1) -> LowRankUpdate:
-    """`D = 0` of the module's shape."""
-    return LowRankUpdate(torch.zeros(rank, members.d_in), torch.zeros(members.d_out, rank))
+    """`D = 0` of the module's shape, dtype and device."""
+    A = torch.zeros(rank, members.d_in, dtype=members.dtype, device=members.device)
+    return LowRankUpdate(A, A.new_zeros(members.d_out, rank))
 
 
 def _scale_at(scales: Scales, place: int, module: str) -> float:

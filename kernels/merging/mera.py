@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from math import copysign, sqrt
+from math import copysign
 
 import numpy as np
 import torch
@@ -40,24 +40,25 @@ class Bottleneck:
 
 
 def align_and_add(members: Members, settings: Settings) -> Merged:
-    """LoRA: `A = sum sgn(w_i) |w_i|^1/2 T_i A_i`, `B = sum |w_i|^1/2 B_i T_i^-1` of aligned canonical factors.
+    """LoRA: `A = sum sgn(w_i) p_i T_i A_i`, `B = W sum p_i B_i T_i^-1`, W = sum |w_i|, p_i = |w_i| / W.
 
-    MerA (He et al., arXiv 2308.15982, section 3), its neurons being the r directions of a LoRA. T_i is the signed
+    MerA (He et al., arXiv 2308.15982, section 3): the average of aligned canonical factors, times the total weight;
+    its neurons are the r directions of a LoRA, so that equal adapters give their weighted sum. T_i is the signed
     permutation (or with alignment "rotation" the orthogonal matrix, Procrustes) that brings member i nearest to the
     one with the largest weighted norm: by weights, or by the activations of `settings.inputs` (samples, d_in).
-    Weights are not normalised: give 1 / N for the paper's average.
     """
     forms = thin_forms(members.updates)
     B, A = padded([form.as_update() for form in forms])
     sizes = [form.norm() * abs(weight) for form, weight in zip(forms, members.weights, strict=True)]
     reference = sizes.index(max(sizes))
+    total = sum(map(abs, members.weights))
     merged_A, merged_B = torch.zeros_like(A[0]), torch.zeros_like(B[0])
     for place, weight in enumerate(members.weights):
         likeness = _likeness(A, B, reference, place, settings.inputs)
         transport = _transport(likeness, settings.alignment).to(A.dtype)
-        root = sqrt(abs(weight))
-        merged_A += copysign(root, weight) * (transport @ A[place])
-        merged_B += root * (B[place] @ transport.T)
+        share = abs(weight) / total
+        merged_A += copysign(share, weight) * (transport @ A[place])
+        merged_B += total * share * (B[place] @ transport.T)
     return Merged(LowRankUpdate(merged_A, merged_B))
 
 

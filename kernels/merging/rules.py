@@ -78,8 +78,12 @@ def magnitude_threshold(scratch: Tensor, count: int) -> Tensor:
 
 
 def random_mask(like: Tensor, density: float, generator: torch.Generator) -> Tensor:
-    """Ones with probability `density`, else zeros, drawn entry by entry: blocks of rows draw what the whole would."""
-    return torch.bernoulli(torch.full_like(like, density), generator=generator)
+    """Ones with probability `density`, else zeros, drawn entry by entry: blocks of rows draw what the whole would.
+
+    They are drawn on the generator's device, so that one seed gives the same masks on every device.
+    """
+    chances = torch.full(like.shape, density, dtype=like.dtype, device=generator.device)
+    return torch.bernoulli(chances, generator=generator).to(like.device)
 
 
 def combine(stack: Tensor, weights: Sequence[float], rule: Rule, options: RuleOptions) -> Tensor:

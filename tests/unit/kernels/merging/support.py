@@ -58,7 +58,8 @@ def distance(left: Mapping[str, LowRankUpdate], right: Mapping[str, LowRankUpdat
 
 def relative(found: Tensor, expected: Tensor) -> float:
     """Relative Frobenius distance."""
-    return float((found.double() - expected.double()).norm() / expected.double().norm())
+    one, other = found.detach().double(), expected.detach().double()
+    return float((one - other).norm() / other.norm())
 
 
 class TwoLayers(nn.Module):

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 import torch
 
@@ -57,7 +59,7 @@ def seed_when_merging_begins(monkeypatch, seed: int) -> None:
     monkeypatch.setattr(peft_module, "_freeze_adapter", freeze)
 
 
-def density_of(method: str) -> dict[str, float]:
+def density_of(method: str) -> dict[str, Any]:
     """Options that the method needs."""
     return {"density": 0.45} if any(method.startswith(name) for name in PRUNING) else {}
 
@@ -99,7 +101,7 @@ def test_single_precision_agrees_to_rounding(method: str, monkeypatch: pytest.Mo
 def test_the_frequency_election_is_equal(method: str, monkeypatch: pytest.MonkeyPatch):
     seed_when_merging_begins(monkeypatch, 3)
     model = three_adapters()
-    options = {"density": 0.6, "majority_sign_method": "frequency"}
+    options: dict[str, Any] = {"density": 0.6, "majority_sign_method": "frequency"}
     expected = merged_by_peft(model, WEIGHTS, method, **options)
     assert distance(ours(model, method, density=0.6, majority_sign="frequency", seed=3), expected) <= 1e-9
 
@@ -151,10 +153,10 @@ def test_dare_by_default_keeps_the_mean(method: str):
     """Masks have streams of their own per module; over many seeds the mean is that of unpruned merging."""
     adapters, weights = [random_adapter(1), random_adapter(2)], [0.5, 0.8]
     target = merge(adapters, method="linear" if method == "dare_linear" else "cat", weights=weights).adapter
+    options: dict[str, Any] = {"rank": 14} if method.endswith("svd") else {}
     A, B, product = [], [], []
     for seed in range(200):
-        update = merge(adapters, method=method, weights=weights, density=0.5, seed=seed,
-                       **({"rank": 14} if method.endswith("svd") else {})).adapter["first"]  # fmt: skip
+        update = merge(adapters, method=method, weights=weights, density=0.5, seed=seed, **options).adapter["first"]
         A.append(update.A)
         B.append(update.B)
         product.append(update.dense())
