@@ -5,6 +5,7 @@ ends, so that nothing that a file does to it can reach the next. The caller's th
 """
 
 import importlib
+import json
 import multiprocessing
 import os
 import resource
@@ -20,6 +21,7 @@ from typing import Any
 
 Tick = Callable[[float | None, str], bool]
 _TICK_SECONDS = 0.25
+_MOST_BYTES = 256 << 20
 _context = multiprocessing.get_context("forkserver")
 _warming = threading.Lock()
 
@@ -98,13 +100,18 @@ def _supervise(child: BaseProcess, pipe: Connection, *, seconds: int, on_tick: T
 
 
 def _next_message(pipe: Connection) -> tuple[str, Any]:
+    """What the child says, as JSON: a child that a file has taken over must not hand its supervisor a pickle."""
     try:
         if not pipe.poll(_TICK_SECONDS):
             return ("tick", None)
-        message: tuple[str, Any] = pipe.recv()
-    except (EOFError, OSError):
+        kind, value = json.loads(pipe.recv_bytes(_MOST_BYTES))
+    except (EOFError, OSError, ValueError):
         return ("end", None)
-    return message
+    return (str(kind), value)
+
+
+def _say(pipe: Connection, kind: str, value: Any) -> None:
+    pipe.send_bytes(json.dumps([kind, value]).encode())
 
 
 def _death(exitcode: int | None) -> ChildFailed:
@@ -119,20 +126,22 @@ def _child_main(pipe: Connection, function: str, argument: dict[str, Any], memor
     try:
         module, _, name = function.partition(":")
         work = getattr(importlib.import_module(module), name)
-        result = work(argument, lambda share, note="": pipe.send(("progress", (share, note))))
-        pipe.send(("result", result))
-    except MemoryError:
-        pipe.send(("error", _error("resource_limit", f"it needed more than {memory_bytes >> 20} MiB of memory")))
+        _say(pipe, "result", work(argument, lambda share, note="": _say(pipe, "progress", [share, note])))
     except Exception as error:
-        code = getattr(error, "code", None) or "internal_error"
-        detail = getattr(error, "detail", None) or f"{type(error).__name__}: {error}"
-        pipe.send(("error", _error(str(code), str(detail)[:2000])))
+        _say(pipe, "error", _described(error, memory_bytes))
     finally:
         pipe.close()
 
 
-def _error(code: str, detail: str) -> dict[str, Any]:
-    return {"code": code, "detail": detail, "is_final": True}
+def _described(error: Exception, memory_bytes: int) -> dict[str, Any]:
+    """Code and detail of what the function raised: its own, a limit, or an internal error."""
+    # torch reports a failed allocation as a RuntimeError.
+    if isinstance(error, MemoryError) or (isinstance(error, RuntimeError) and "allocate memory" in str(error)):
+        code, detail = "resource_limit", f"it needed more than {memory_bytes >> 20} MiB of memory"
+    else:
+        code = str(getattr(error, "code", None) or "internal_error")
+        detail = str(getattr(error, "detail", None) or f"{type(error).__name__}: {error}")
+    return {"code": code, "detail": detail[:2000], "is_final": True}
 
 
 def _limit(memory_bytes: int, seconds: int) -> None:

@@ -29,7 +29,11 @@ def create_user(*, username: str, email: str, password: str, is_admin: bool = Fa
     except ValidationError as error:
         raise InvalidInput(detail=" ".join(error.messages), field="password") from error
     user.set_password(password)
-    user.save()
+    try:
+        with transaction.atomic():
+            user.save()
+    except IntegrityError as error:
+        raise _name_taken(username, field="username") from error
     if not is_reserved:
         namespace = Namespace.objects.create(name=username, kind=NamespaceKind.USER, is_review_required=False)
         Membership.objects.create(namespace=namespace, user=user, role=Role.OWNER)

@@ -11,7 +11,7 @@ from django.db import transaction
 from django.db.models import Q
 from django.utils import timezone
 
-from catalog.accounts.models import User
+from catalog.accounts.models import Namespace, User
 from catalog.adapters.commits import Commit, add_blob, commit, same_files_published
 from catalog.adapters.git_objects import tree_id
 from catalog.adapters.models import Adapter, Blob, Revision, Visibility
@@ -77,8 +77,7 @@ def open_upload(
         require_base(checked.base)
     if version:
         check_version(version)
-        known = Adapter.objects.live().filter(namespace=namespace, name=name).first()
-        already = _already_published(known, version, files) if known else None
+        already = _already_published(namespace, name, version, files)
         if already is not None:
             return already
     with transaction.atomic():
@@ -181,6 +180,10 @@ def _drop(upload: Upload, condition: Q) -> bool:
 
 
 def _commit(actor: User, upload: Upload, files: list[UploadFile], digests: dict[str, str]) -> Commit:
+    if upload.version:
+        # Asked before any byte becomes a blob, so that a refused push leaves none behind.
+        announced = [AnnouncedFile(file.path, file.size_bytes, digests[file.path]) for file in files]
+        _already_published(upload.namespace, upload.adapter_name, upload.version, announced)
     receipts = {file.path: _promote(upload, file, digests[file.path]) for file in files}
     with transaction.atomic():
         adapter = create_adapter(actor, full_name=upload.full_name, visibility=upload.visibility, exist_ok=True)
@@ -231,13 +234,14 @@ def _revision_fields(upload: Upload, blobs: dict[str, Blob]) -> dict[str, Any]:
     return revision_fields(given, card, body)
 
 
-def _already_published(adapter: Adapter, version: str, files: list[AnnouncedFile]) -> Revision | None:
-    """With digests announced, what is published is known before any byte is sent."""
+def _already_published(namespace: Namespace, name: str, version: str, files: list[AnnouncedFile]) -> Revision | None:
+    """With digests announced, what is published is known before any byte is sent. Raises Conflict for other files."""
+    adapter = Adapter.objects.live().filter(namespace=namespace, name=name).first()
+    if adapter is None or not all(file.sha256 for file in files) or not adapter.versions.filter(name=version).exists():
+        return None
     known = dict(Blob.objects.filter(sha256__in=[f.sha256 for f in files if f.sha256]).values_list("sha256", "git_id"))
     # An unknown digest can only mean other files; forty zeros stand for it, which no content hashes to.
     tree = tree_id((file.path, known.get(file.sha256, "0" * 40)) for file in files)
-    if not all(file.sha256 for file in files) or not adapter.versions.filter(name=version).exists():
-        return None
     return same_files_published(adapter, version, tree)
 
 

@@ -188,12 +188,16 @@ def published(people: People, base_model: str, files: dict[str, bytes]) -> str:
     return name
 
 
-def test_a_published_version_takes_no_other_files(people: People, published: str, files: dict[str, bytes]) -> None:
+def test_a_published_version_takes_no_other_files(
+    hub: HubProcess, people: People, published: str, files: dict[str, bytes]
+) -> None:
     other = {**files, "README.md": files["README.md"] + b"\nchanged\n"}
+    blobs = hub.blobs()
     opened = announce(people.pusher, published, other, version="1.0.0")
     send(people.pusher, opened.json(), other)
     refused = finish(people.pusher, opened.json(), other)
     assert (refused.status_code, refused.json()["code"]) == (409, "version_exists")
+    assert hub.blobs() == blobs, "a refused push leaves no blob behind"
     early = [
         {"path": path, "size_bytes": len(content), "sha256": hashlib.sha256(content).hexdigest()}
         for path, content in other.items()
