@@ -35,15 +35,16 @@ def jd_full(
     seed: int = 0,
     restarts: int = 0,
     max_iterations: int = 100,
-    tolerance: float = 1e-5,
+    tolerance: float = 5e-4,
     progress: Progress | None = None,
 ) -> JointFit:
     """Minimise `sum w_i ||D_i - U Sigma_i V^T||_F^2` over shared U (d_out, k), V (d_in, k) and Sigma_i (k, k).
 
     Compress then Serve (arXiv 2407.00066, section 3), which is Tucker-2: alternating Rayleigh-Ritz steps in factor
     space, about 8 N r d k operations an iteration. `weights` defaults to 1 / ||D_i||^2. The start is the truncated
-    HOSVD; `restarts` more starts are random and the best fit wins. A fit ends when an iteration explains less than
-    `tolerance` of what is left unexplained. Same seed and device, same bytes. `progress(iteration, max_iterations)`.
+    HOSVD; `restarts` more starts are random and the best fit wins. A fit ends when all further iterations are
+    expected to explain less than `tolerance` of what is left unexplained. Same seed and device, same bytes.
+    `progress(iteration, max_iterations)`.
     ValueError for a rank below 1; BoundViolated when the error leaves its theoretical bounds.
     """
     pool = pack(updates, weights=weights)
@@ -60,7 +61,7 @@ def fit(
     seed: int = 0,
     restarts: int = 0,
     max_iterations: int = 100,
-    tolerance: float = 1e-5,
+    tolerance: float = 5e-4,
     progress: Progress | None = None,
 ) -> JointFit:
     """`jd_full` on a packed pool, from the HOSVD start or, warm, from an earlier basis of the same rank.
@@ -146,9 +147,17 @@ def _iterate(
         captured.append(_captured(pool, b, a))
         if progress:
             progress(iteration + 1, max_iterations)
-        if captured[-1] - captured[-2] <= max(floor, tolerance * (1.0 - captured[-1])):
+        if _gain_to_come(captured) <= max(floor, tolerance * (1.0 - captured[-1])):
             return U, V, captured, True
     return U, V, captured, False
+
+
+def _gain_to_come(captured: list[float]) -> float:
+    """What all further iterations would still capture if gains go on falling as in the last two."""
+    gain = captured[-1] - captured[-2]
+    before = captured[-2] - captured[-3] if len(captured) > 2 else 2 * gain
+    ratio = min(0.95, max(0.75, gain / before)) if before > 0 else 0.75
+    return gain * ratio / (1.0 - ratio)
 
 
 def _improved(X: Tensor, weights: Tensor, U: Tensor, own: Tensor, other: Tensor) -> tuple[Tensor, Tensor]:
@@ -160,15 +169,26 @@ def _improved(X: Tensor, weights: Tensor, U: Tensor, own: Tensor, other: Tensor)
     """
     k, omega = U.shape[1], weights.to(X.dtype)[:, None, None]
     gradient = X @ (omega * other @ (other.mT @ own)).flatten(0, 1)
-    gradient -= U @ (U.T @ gradient)
-    space, _ = torch.linalg.qr(torch.cat([U, gradient], 1))
-    signs = (U * space[:, :k]).sum(0).sign()
-    both = torch.cat([own * signs, image(X, space[:, k:], own.shape[0])], 2)
+    space = _widened(U, gradient)
+    both = torch.cat([own, image(X, space[:, k:], own.shape[0])], 2)
     cores = (both.mT @ other) * omega.sqrt()
     wide = cores.transpose(0, 1).flatten(1)
     _, Y = torch.linalg.eigh((wide @ wide.T).double())
     Y = Y.flip(1)[:, :k].to(X.dtype)
     return space @ Y, both @ Y
+
+
+def _widened(U: Tensor, gradient: Tensor) -> Tensor:
+    """Orthonormal [U, W] (d, <= 2k) whose span holds U and the gradient (d, k)."""
+    k = U.shape[1]
+    if 2 * k <= U.shape[0]:
+        gradient = gradient - U @ (U.T @ gradient)
+        gradient = gradient / torch.linalg.vector_norm(gradient, dim=0).clamp(min=torch.finfo(U.dtype).tiny)
+        W, _ = torch.linalg.qr(gradient - U @ (U.T @ gradient))
+        if float((U.T @ W).abs().max()) < 10 * torch.finfo(U.dtype).eps:
+            return torch.cat([U, W], 1)
+    space, _ = torch.linalg.qr(torch.cat([U, gradient], 1))  # safe where the gradient has no more directions
+    return torch.cat([U, space[:, k:]], 1)
 
 
 def _captured(pool: Pool, b: Tensor, a: Tensor) -> float:
