@@ -54,7 +54,12 @@ def large_pool_report(*, shape: dict[str, Any], rank: int, modules: int) -> list
 def tensorly_report(*, shape: dict[str, Any], ranks: tuple[int, ...], rounds: int, limit_seconds: float) -> list[str]:
     """JD-Full and tensorly's partial_tucker: time, and mean squared relative error over the pool."""
     updates = planted_pool(**shape)
-    lines = [f"### JD-Full and tensorly.partial_tucker, {_named(shape)}, half with one initial A", ""]
+    lines = [
+        f"### JD-Full and tensorly.partial_tucker, {_named(shape)}, half with one initial A",
+        "",
+        "tensorly on its PyTorch backend, started by randomized_svd.",
+        "",
+    ]
     for rank in ranks:
         theirs = f"tensorly k = {rank}"
         ours = f"JD-Full k = {rank}"
