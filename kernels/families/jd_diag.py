@@ -44,9 +44,9 @@ def jd_diag(
 
     Compress then Serve (arXiv 2407.00066, section 3), which is CP/PARAFAC by alternating least squares in factor space,
     about 8 N r d k operations a sweep. There are local optima: two starts, JD-Full's basis and a random one, and
-    `restarts` more random ones; the best fit is kept. The best fit need not exist: then columns grow against each other, which `is_degenerate` reports, and `is_converged`
-    is False when the last sweep still gained more than `tolerance` of the loss. Columns of U and V have unit length.
-    ValueError for a rank below 1.
+    `restarts` more random ones; the best fit is kept. A best fit need not exist: then columns grow
+    against each other, which `is_degenerate` reports; `is_converged` is False when the last sweep still gained more
+    than `tolerance` of the loss. Columns of U and V have unit length. ValueError for a rank below 1.
     """
     if rank < 1:
         raise ValueError(f"rank must be at least 1; received {rank}")

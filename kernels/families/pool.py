@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from ..lowrank import LowRankUpdate, check_one_module, thin_forms
+from ..lowrank import LowRankUpdate, check_one_module, computing_dtype, thin_forms
 
 _BLOCK_ELEMENTS = 1 << 22  # of one block of residuals in float64
 
@@ -69,8 +69,8 @@ def pack(updates: Sequence[LowRankUpdate], *, weights: Sequence[float] | Tensor 
     if not updates:
         raise ValueError("a pool needs at least one update; received none")
     check_one_module(updates)
-    forms = thin_forms(updates)
-    dtype = torch.float64 if any(form.S.dtype == torch.float64 for form in forms) else torch.float32
+    dtype = computing_dtype(*(update.dtype for update in updates))
+    forms = thin_forms([update.to(dtype) for update in updates])
     device, rank = forms[0].S.device, max(1, max(form.rank for form in forms))
     count = len(updates)
     P = torch.zeros(updates[0].d_out, count, rank, dtype=dtype, device=device)
@@ -82,14 +82,14 @@ def pack(updates: Sequence[LowRankUpdate], *, weights: Sequence[float] | Tensor 
         if norms[place] > 0:
             s[place, : form.rank] = form.S.double() / norms[place]
             root = s[place, : form.rank].sqrt().to(dtype)
-            P[:, place, : form.rank] = form.U.to(dtype) * root
-            Q[:, place, : form.rank] = form.V.to(dtype) * root
+            P[:, place, : form.rank] = form.U * root
+            Q[:, place, : form.rank] = form.V * root
     return Pool(P.flatten(1), Q.flatten(1), s, norms, _objective_shares(norms, weights))
 
 
 def image(X: Tensor, U: Tensor, count: int) -> Tensor:
     """`X_i^T U` (N, r, k) of X (d, N r) and U (d, k)."""
-    return (X.T @ U).view(count, -1, U.shape[1])
+    return (X.T @ U).view(count, X.shape[1] // count, U.shape[1])
 
 
 def residuals(pool: Pool, U: Tensor, V: Tensor, cores: Tensor | None = None) -> Tensor:
