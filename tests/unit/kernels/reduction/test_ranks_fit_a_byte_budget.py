@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import kernels.reduction.allocation as allocation
-from kernels.reduction import allocate_ranks, truncate_to_budget
+from kernels.reduction import allocate_ranks, truncate, truncate_to_budget
 from tests.unit.kernels.reduction.pools import adapter
 
 spectra = st.lists(
@@ -75,15 +75,16 @@ def test_the_truncated_adapter_fits_and_is_closer_than_one_rank_for_all():
     uniform = sum((one.d_in + one.d_out) * 2 * 4 for one in whole.values())
     reduced = truncate_to_budget(whole, budget_bytes=uniform)
     assert reduced.report.bytes_after <= uniform
-    from kernels.reduction import truncate
-
     assert reduced.report.relative_error < truncate(whole, rank=2).report.relative_error
 
 
 def test_relative_errors_do_not_give_up_small_modules():
     whole = {"large": adapter(1)["layer.1"].scaled(1000.0), "small": adapter(2)["layer.1"]}
     budget = 4 * (28 + 24 + 4) * 8
-    assert truncate_to_budget(whole, budget_bytes=budget).updates["small"].rank == 0
+    reduced = truncate_to_budget(whole, budget_bytes=budget)
+    assert reduced.updates["small"].rank == 0
+    assert reduced.report.modules["small"].relative_error == pytest.approx(1.0)
+    assert set(reduced.for_export()) == {"large"}, "a LoRA file has no rank of 0"
     assert truncate_to_budget(whole, budget_bytes=budget, is_relative=True).updates["small"].rank > 0
 
 
