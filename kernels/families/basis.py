@@ -116,10 +116,16 @@ def project_pool(basis: Basis, pool: Pool) -> tuple[Tensor, Tensor]:
     return b.mT @ a, residuals(pool, basis.U, basis.V)
 
 
-def diagonal_gram(U: Tensor, V: Tensor, ridge: float = 1e-9) -> Tensor:
-    """`(U^T U) o (V^T V)` (k, k) in float64, with a ridge relative to its mean diagonal."""
-    gram = (U.T @ U).double() * (V.T @ V).double()
-    return gram + ridge * gram.diagonal().mean() * torch.eye(len(gram), dtype=gram.dtype, device=gram.device)
+def diagonal_gram(U: Tensor, V: Tensor) -> Tensor:
+    """`(U^T U) o (V^T V)` (k, k) in float64, with the ridge of `ridged`."""
+    return ridged((U.T @ U).double() * (V.T @ V).double())
+
+
+def ridged(gram: Tensor, ridge: float = 1e-9) -> Tensor:
+    """A Gram matrix (k, k) that can be solved with: `ridge` of its mean diagonal is added, or 1 when it is zero."""
+    mean = gram.diagonal().mean()
+    shift = torch.where(mean > 0, ridge * mean, 1.0)
+    return gram + shift * torch.eye(len(gram), dtype=gram.dtype, device=gram.device)
 
 
 def _project_diagonal(basis: Basis, pool: Pool) -> tuple[Tensor, Tensor]:

@@ -42,8 +42,8 @@ class GrowingBasis:
         root = form.S.to(dtype).sqrt()
         old_B = [member.L_B.to(dtype) for member in self.members]
         old_A = [member.L_A.to(dtype) for member in self.members]
-        W_B, L_B = _grown(self.basis.W_B.to(dtype), old_B, form.U.to(dtype) * root, self.components)
-        W_A, L_A = _grown(self.basis.W_A.to(dtype), old_A, form.V.to(dtype) * root, self.components)
+        W_B, L_B = _grown(self.basis.W_B.to(form.S.device, dtype), old_B, form.U.to(dtype) * root, self.components)
+        W_A, L_A = _grown(self.basis.W_A.to(form.S.device, dtype), old_A, form.V.to(dtype) * root, self.components)
         before = self.basis
         self.basis = EigenBasis(W_B, W_A)
         for place, member in enumerate(self.members):

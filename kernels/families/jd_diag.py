@@ -9,11 +9,10 @@ import torch
 from torch import Tensor
 
 from ..lowrank import LowRankUpdate, column_signs
-from .basis import Basis, JointFit, diagonal_gram, project_pool
+from .basis import Basis, JointFit, diagonal_gram, project_pool, ridged
 from .jd_full import fit as fit_full
 from .pool import Pool, image, pack
 
-_RIDGE = 1e-9
 _LARGEST_COEFFICIENT = 1e3  # of a unit update on unit columns: beyond it columns cancel each other
 
 
@@ -103,7 +102,7 @@ def _alternate(
 
 def _coefficients(pool: Pool, U: Tensor, V: Tensor, b: Tensor, a: Tensor) -> tuple[float, Tensor]:
     """The loss and the best sigma (N, k) in float64 for given U and V: one solve for all adapters."""
-    gram = diagonal_gram(U, V, _RIDGE)
+    gram = diagonal_gram(U, V)
     matched = (b.double() * a.double()).sum(1)
     sigma = torch.linalg.solve(gram, matched.T).T
     explained = (2 * (sigma * matched).sum(1) - ((sigma @ gram) * sigma).sum(1)) * pool.weights
@@ -113,10 +112,7 @@ def _coefficients(pool: Pool, U: Tensor, V: Tensor, b: Tensor, a: Tensor) -> tup
 def _solved(X: Tensor, other: Tensor, weighted: Tensor, sigma: Tensor, W: Tensor) -> Tensor:
     """`[sum w_i X_i other_i diag(sigma_i)] [(sigma^T w sigma) o (W^T W)]^-1` with columns of unit length."""
     right = X @ (other * weighted[:, None, :].to(X.dtype)).flatten(0, 1)
-    gram = (weighted.T @ sigma) * (W.T @ W).double()
-    gram += (_RIDGE * gram.diagonal().mean() + torch.finfo(torch.float64).tiny) * torch.eye(
-        len(gram), dtype=gram.dtype, device=gram.device
-    )
+    gram = ridged((weighted.T @ sigma) * (W.T @ W).double())
     solved = torch.linalg.solve(gram, right.double().T).T
     lengths = torch.linalg.vector_norm(solved, dim=0)
     unit = torch.where(lengths > 0, solved / lengths.clamp(min=torch.finfo(torch.float64).tiny), 0.0)

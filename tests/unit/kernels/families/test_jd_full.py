@@ -25,12 +25,13 @@ POOLS = {
 def tucker_loss(updates: list[LowRankUpdate], rank: int, init: str | int) -> float:
     """The mean relative squared error of tensorly's Tucker-2 of the unit updates."""
     tensorly = pytest.importorskip("tensorly")
-    from tensorly.decomposition import partial_tucker
-
+    decomposition = pytest.importorskip("tensorly.decomposition")
     tensorly.set_backend("pytorch")
     unit = dense(updates) / norms(updates)[:, None, None]
     options = {"init": "svd"} if init == "svd" else {"init": "random", "random_state": init}
-    (_, (U, V)), _ = partial_tucker(unit, rank=[rank, rank], modes=[1, 2], n_iter_max=300, tol=1e-9, **options)
+    (_, (U, V)), _ = decomposition.partial_tucker(
+        unit, rank=[rank, rank], modes=[1, 2], n_iter_max=300, tol=1e-9, **options
+    )
     return 1.0 - float((U.T @ unit @ V).square().sum()) / len(updates)
 
 
