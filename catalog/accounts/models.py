@@ -3,7 +3,7 @@
 from django.contrib.auth.models import AbstractUser
 from django.db import models
 
-from catalog.accounts.queries import NamespaceQuerySet
+from catalog.accounts.querysets import NamespaceQuerySet
 from catalog.names import fold
 
 

@@ -5,7 +5,7 @@ from django.core.exceptions import ValidationError
 from django.db import IntegrityError, transaction
 
 from catalog.accounts.models import Membership, Namespace, NamespaceKind, Role, User
-from catalog.accounts.queries import REVIEW_ROLES, WRITE_ROLES, Actor, is_staff
+from catalog.accounts.querysets import REVIEW_ROLES, WRITE_ROLES, Actor, is_staff
 from catalog.errors import Conflict, InvalidInput, NotFound, NotPermitted
 from catalog.names import RESERVED_NAMESPACES, check_name, fold
 

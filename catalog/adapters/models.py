@@ -4,7 +4,7 @@ from django.conf import settings
 from django.db import models
 from django.db.models import Q
 
-from catalog.adapters.queries import AdapterQuerySet, RevisionQuerySet
+from catalog.adapters.querysets import AdapterQuerySet, RevisionQuerySet
 from catalog.names import fold
 
 

@@ -12,7 +12,7 @@ from django.db import transaction
 from django.utils import timezone
 
 from catalog.accounts.models import User
-from catalog.accounts.queries import WRITE_ROLES
+from catalog.accounts.querysets import WRITE_ROLES
 from catalog.accounts.services import require_role
 from catalog.adapters.models import Adapter, Ref, Revision, RevisionState, Version, VersionState
 from catalog.bases.models import BaseModel

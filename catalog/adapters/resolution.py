@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from typing import Any
 
-from catalog.accounts.queries import Actor
+from catalog.accounts.querysets import Actor
 from catalog.adapters.models import Revision, RevisionState
 from catalog.adapters.queries import get_adapter, get_revision
 from catalog.bases.models import BaseModel, BaseModelShapes

@@ -3,7 +3,7 @@
 from django.db import IntegrityError, transaction
 
 from catalog.accounts.models import Namespace, User
-from catalog.accounts.queries import WRITE_ROLES
+from catalog.accounts.querysets import WRITE_ROLES
 from catalog.accounts.services import require_role
 from catalog.adapters.models import Adapter, Visibility
 from catalog.errors import Conflict, InvalidInput, NotFound, NotPermitted

@@ -5,7 +5,7 @@ import uuid
 from django.conf import settings
 from django.db import models
 
-from catalog.jobs.queries import JobQuerySet
+from catalog.jobs.querysets import JobQuerySet
 
 
 class JobState(models.TextChoices):

@@ -3,7 +3,7 @@
 from django.db import transaction
 
 from catalog.accounts.models import User
-from catalog.accounts.queries import REVIEW_ROLES, is_staff
+from catalog.accounts.querysets import REVIEW_ROLES, is_staff
 from catalog.accounts.services import require_role
 from catalog.adapters.models import Revision, RevisionState
 from catalog.adapters.publication import publish_revision, reject_revision

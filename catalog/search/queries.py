@@ -6,7 +6,7 @@ from typing import Any
 
 from django.db.models import Count, Q, QuerySet
 
-from catalog.accounts.queries import Actor, visible_through
+from catalog.accounts.querysets import Actor, visible_through
 from catalog.bases.queries import find_base
 from catalog.errors import InvalidInput
 from catalog.names import fold

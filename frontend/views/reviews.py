@@ -11,7 +11,7 @@ from django.urls import reverse
 from django.views.decorators.cache import never_cache
 
 from catalog.accounts.models import User
-from catalog.accounts.queries import is_staff
+from catalog.accounts.querysets import is_staff
 from catalog.accounts.services import can_review
 from catalog.adapters.models import Revision
 from catalog.adapters.queries import get_adapter, get_revision

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 from django.db import models
 from django.db.models import Q
 
-from catalog.accounts.queries import Actor, visible_through
+from catalog.accounts.querysets import Actor, visible_through
 
 if TYPE_CHECKING:
     from catalog.jobs.models import Job  # noqa: F401  (named in the base class below)

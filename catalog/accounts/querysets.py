@@ -2,6 +2,7 @@
 
 from typing import TYPE_CHECKING, Any
 
+from django.apps import apps
 from django.contrib.auth.models import AbstractBaseUser, AnonymousUser
 from django.db import models
 from django.db.models import Q
@@ -28,18 +29,6 @@ class NamespaceQuerySet(models.QuerySet["Namespace", "Namespace"]):
         """The live one that ``name`` stands for, whatever its case and separators."""
         return self.live().filter(folded=fold(name))
 
-    def of(self, actor: Actor) -> "NamespaceQuerySet":
-        """Those that ``actor`` is a member of."""
-        return self.live().filter(memberships__user_id=actor.pk) if actor.is_authenticated else self.none()
-
-    def with_role(self, actor: Actor, roles: tuple[str, ...]) -> "NamespaceQuerySet":
-        """Those in which ``actor`` holds one of ``roles``; staff hold every role."""
-        if is_staff(actor):
-            return self.live()
-        if not actor.is_authenticated:
-            return self.none()
-        return self.live().filter(memberships__user_id=actor.pk, memberships__role__in=roles)
-
 
 def is_staff(actor: Actor) -> bool:
     """Whether ``actor`` administers the whole hub."""
@@ -52,7 +41,11 @@ def visible_through(actor: Actor, namespace_path: str, public: Q) -> Q:
         return Q()
     if not actor.is_authenticated:
         return public
-    from catalog.accounts.models import Membership
+    return public | Q(**{f"{namespace_path}_id__in": namespaces_of(actor)})
 
-    mine: Any = Membership.objects.filter(user_id=actor.pk).values("namespace_id")
-    return public | Q(**{f"{namespace_path}_id__in": mine})
+
+def namespaces_of(actor: Actor, *, roles: tuple[str, ...] = ()) -> models.QuerySet[Any, Any]:
+    """Ids of the namespaces in which ``actor`` is a member (with one of ``roles``, if any), as a subquery."""
+    # Looked up by name: the models import this file.
+    memberships = apps.get_model("accounts", "Membership")._default_manager.filter(user_id=actor.pk or 0)
+    return (memberships.filter(role__in=roles) if roles else memberships).values("namespace_id")

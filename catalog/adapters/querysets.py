@@ -1,0 +1,57 @@
+"""Which adapters and revisions somebody may see: no view can forget it."""
+
+from typing import TYPE_CHECKING
+
+from django.db import models
+from django.db.models import Q
+
+from catalog.accounts.querysets import REVIEW_ROLES, Actor, is_staff, namespaces_of, visible_through
+from catalog.names import fold, split_full_name
+
+if TYPE_CHECKING:
+    from catalog.adapters.models import Adapter, Revision  # noqa: F401  (named in the base classes below)
+
+OPEN_STATES = ("published", "yanked")
+
+
+class AdapterQuerySet(models.QuerySet["Adapter", "Adapter"]):
+    """Adapters by who may see them."""
+
+    def live(self) -> "AdapterQuerySet":
+        """Without tombstones."""
+        return self.filter(deleted_at=None, namespace__deleted_at=None)
+
+    def visible_to(self, actor: Actor) -> "AdapterQuerySet":
+        """Public ones with something published, and everything in the actor's own namespaces."""
+        public = Q(visibility="public", versions__state__in=OPEN_STATES)
+        return self.live().filter(visible_through(actor, "namespace", public)).distinct()
+
+    def named(self, full_name: str) -> "AdapterQuerySet":
+        """The one that ``namespace/name`` stands for, whatever its case and separators."""
+        namespace, name = split_full_name(full_name)
+        return self.filter(namespace__folded=fold(namespace), folded=fold(name))
+
+
+class RevisionQuerySet(models.QuerySet["Revision", "Revision"]):
+    """Revisions by who may see them."""
+
+    def visible_to(self, actor: Actor) -> "RevisionQuerySet":
+        """Published ones of public adapters, and everything in the actor's own namespaces."""
+        public = Q(adapter__visibility="public", state__in=OPEN_STATES)
+        live = self.filter(adapter__deleted_at=None, adapter__namespace__deleted_at=None)
+        return live.filter(visible_through(actor, "adapter__namespace", public))
+
+    def awaiting_review_by(self, actor: Actor) -> "RevisionQuerySet":
+        """Pending revisions that the actor's role lets him decide."""
+        pending = self.filter(state="pending", adapter__deleted_at=None)
+        if is_staff(actor):
+            return pending
+        if not actor.is_authenticated:
+            return pending.none()
+        return pending.filter(adapter__namespace_id__in=namespaces_of(actor, roles=REVIEW_ROLES))
+
+    def for_display(self) -> "RevisionQuerySet":
+        """With everything that a page or an API answer shows, in a few queries."""
+        return self.select_related(
+            "adapter__namespace", "author", "base_model", "version", "validation_job"
+        ).prefetch_related("files__blob", "reviews__reviewer")
