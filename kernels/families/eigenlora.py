@@ -37,7 +37,7 @@ class EigenBasis:
 
     def project_all(self, updates: Sequence[LowRankUpdate]) -> list[EigenMember]:
         """`project` of many updates, batched."""
-        return [self._member(form) for form in thin_forms(updates)]
+        return [self.member_of(form) for form in thin_forms(updates)]
 
     def export(self, member: EigenMember) -> LowRankUpdate:
         """An ordinary LoRA with the member's rank: B = W_B L_B, A = (W_A L_A)^T, scale 1."""
@@ -53,7 +53,8 @@ class EigenBasis:
         sides = [_augmented(W, directions, generator) for W in (self.W_B, self.W_A)]
         return EigenBasis(sides[0], sides[1], self.energy_B, self.energy_A)
 
-    def _member(self, form: ThinForm) -> EigenMember:
+    def member_of(self, form: ThinForm) -> EigenMember:
+        """`project` of an update whose canonical thin form is at hand."""
         root = form.S.to(self.W_B.dtype).sqrt()
         B, A = form.U.to(self.W_B) * root, form.V.to(self.W_A) * root
         L_B, L_A = self.W_B.T @ B, self.W_A.T @ A
@@ -125,12 +126,13 @@ def eigenlora(
     if energy is not None and not 0.0 < energy <= 1.0:
         raise ValueError(f"energy must be in (0, 1]; received {energy!r}")
     check_one_module(updates)
-    sides = _stacked(updates, is_canonical, is_normalised)
+    forms = thin_forms(updates)
+    sides = _stacked(updates, forms, is_canonical, is_normalised)
     W_B, energy_B = principal_subspace(sides[0], components=components, energy=energy, is_centred=is_centred, seed=seed)
     W_A, energy_A = principal_subspace(sides[1], components=components, energy=energy, is_centred=is_centred, seed=seed)
     del sides
     basis = EigenBasis(W_B, W_A, energy_B, energy_A)
-    return EigenFit(basis, tuple(basis.project_all(updates)))
+    return EigenFit(basis, tuple(basis.member_of(form) for form in forms))
 
 
 def principal_subspace(
@@ -183,10 +185,11 @@ def _leading(X: Tensor, width: int, seed: int) -> tuple[Tensor, Tensor]:
     return Q @ Y.flip(1)[:, :width].to(X.dtype), energies.flip(0)[:width].clamp(min=0.0)
 
 
-def _stacked(updates: Sequence[LowRankUpdate], is_canonical: bool, is_normalised: bool) -> tuple[Tensor, Tensor]:
+def _stacked(
+    updates: Sequence[LowRankUpdate], forms: Sequence[ThinForm], is_canonical: bool, is_normalised: bool
+) -> tuple[Tensor, Tensor]:
     """[B_i] (d_out, m) and [A_i^T] (d_in, m) of balanced canonical factors, or of the factors as saved."""
     dtype = computing_dtype(*(update.dtype for update in updates))
-    forms = thin_forms(updates) if is_canonical or is_normalised else []
     columns_B, columns_A = [], []
     for place, update in enumerate(updates):
         norm = forms[place].norm() if is_normalised else 1.0
