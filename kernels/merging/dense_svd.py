@@ -8,6 +8,7 @@ from torch import Tensor
 from ..lowrank import ThinForm, column_signs
 
 OVERSAMPLING = 8
+CHECK_GROWTH = 1.3  # blocks between two looks at the residual, which cost more than a block
 LAPACK_SIZE = 384  # up to this smaller side the complete SVD is as fast
 
 
@@ -27,14 +28,17 @@ def truncated_svd(
         return _signed(U[:, :rank], S[:rank], Vh[:rank].T), 0.0
     start = torch.randn(matrix.shape[1], width, generator=generator, dtype=matrix.dtype, device=generator.device)
     block = torch.linalg.qr(matrix @ start.to(matrix.device)).Q
-    basis = block
-    form, residual = _rayleigh_ritz(matrix, basis, rank)
+    basis, seen = block, block.T @ matrix
+    form, residual = _rayleigh_ritz(matrix, basis, seen, rank)
+    checked = 1
     for blocks in range(2, max_blocks + 1):
         if residual <= tolerance or (blocks + 1) * width > smaller:
             break
-        block = _orthogonal_to(basis, matrix @ (matrix.T @ block))
-        basis = torch.cat([basis, block], dim=1)
-        form, residual = _rayleigh_ritz(matrix, basis, rank)
+        block = _orthogonal_to(basis, matrix @ seen[-width:].T)
+        basis, seen = torch.cat([basis, block], dim=1), torch.cat([seen, block.T @ matrix])
+        if blocks >= CHECK_GROWTH * checked or blocks == max_blocks or (blocks + 2) * width > smaller:
+            form, residual = _rayleigh_ritz(matrix, basis, seen, rank)
+            checked = blocks
     return form, residual
 
 
@@ -44,9 +48,11 @@ def _orthogonal_to(basis: Tensor, block: Tensor) -> Tensor:
     return block
 
 
-def _rayleigh_ritz(matrix: Tensor, basis: Tensor, rank: int) -> tuple[ThinForm, float]:
-    X, S, Yh = torch.linalg.svd(basis.T @ matrix, full_matrices=False)
-    U, V = basis @ X[:, :rank], Yh[:rank].T
+def _rayleigh_ritz(matrix: Tensor, basis: Tensor, seen: Tensor, rank: int) -> tuple[ThinForm, float]:
+    """The best triplets within the basis (d_out, b), `seen` being basis^T M (b, d_in), and their residual."""
+    Q, R = torch.linalg.qr(seen.T)
+    X, S, Yh = torch.linalg.svd(R.T)
+    U, V = basis @ X[:, :rank], Q @ Yh[:rank].T
     S = S[:rank]
     leading = float(S[0]) if S.numel() else 0.0
     residual = float(torch.linalg.vector_norm(matrix @ V - U * S, dim=0).max()) / leading if leading > 0.0 else 0.0

@@ -12,7 +12,7 @@ from .dense_svd import truncated_svd
 from .members import Members
 from .methods import Merged, Method, Settings, truncated
 from .rows import merge_rows
-from .rules import Rule, combine, kept_count, magnitude_threshold, random_mask, rule_named
+from .rules import Rule, combine, keep_largest, kept_count, magnitude_threshold, random_mask, rule_named
 
 
 def on_factors(rule_name: str) -> Method:
@@ -59,7 +59,7 @@ def on_products(rule_name: str) -> Method:
         rank = settings.rank or members.rank
         # Its own generator: PEFT's masks of the next module follow those of this one.
         start = torch.Generator().manual_seed(0)
-        tolerance, blocks = (1e-6, 32) if settings.is_peft else (1e-3, 8)
+        tolerance, blocks = (3e-6, 24) if settings.is_peft else (1e-4, 16)
         form, residual = truncated_svd(dense, rank, generator=start, tolerance=tolerance, max_blocks=blocks)
         return Merged(truncated(form, settings, rank), svd_residual=residual)
 
@@ -93,7 +93,7 @@ def _merge_stack(stack: Tensor, weights: list[float], rule: Rule, settings: Sett
         for factor in stack:
             if rule.prune == "magnitude":
                 count = kept_count(factor.numel(), density, module)
-                factor.mul_(factor.abs() >= magnitude_threshold(factor.clone(), count))
+                factor.copy_(keep_largest(factor, magnitude_threshold(factor.clone(), count)))
             else:
                 factor.mul_(random_mask(factor, density, settings.generator)).div_(density)
     return combine(stack, weights, rule, settings.rule_options)

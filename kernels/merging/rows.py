@@ -8,9 +8,9 @@ import torch
 from torch import Tensor
 
 from ..lowrank import LowRankUpdate, check_one_module, computing_dtype
-from .rules import Rule, RuleOptions, combine, kept_count, magnitude_threshold, random_mask
+from .rules import Rule, RuleOptions, combine, keep_largest, kept_count, magnitude_threshold, random_mask
 
-BLOCK_ELEMENTS = 1 << 20  # of the N blocks of rows together
+BLOCK_ELEMENTS = 1 << 18  # of the N blocks of rows together: small enough for a cache
 
 
 def merge_rows(
@@ -25,8 +25,8 @@ def merge_rows(
     """The merged dense matrix (d_out, d_in) of `D_i = B_i A_i` under an elementwise rule.
 
     Beside the result there are N blocks of rows (`BLOCK_ELEMENTS` entries together); the result's own memory serves
-    for the exact magnitude thresholds first. Random masks are drawn update by update, row by row, so that one
-    generator gives the masks of whole matrices drawn one after the other.
+    for the exact magnitude thresholds first. Every update draws its random masks from a stream of its own, begun by
+    `generator`; in PEFT's order they are those of whole matrices drawn one after the other from `generator`.
     """
     check_one_module(updates)
     dtype = computing_dtype(*(update.dtype for update in updates))
@@ -39,13 +39,18 @@ def merge_rows(
         if rule.prune == "magnitude":
             thresholds = [_threshold(member, merged, len(members), count) for member in members]
         else:
-            generators = _positions(merged, len(members), generator, options.density)
-    for rows in _row_blocks(merged, len(members)):
-        stack = merged.new_empty(len(members), rows.stop - rows.start, merged.shape[1])
+            if options.is_peft_order:
+                generators = _positions(merged, len(members), generator, options.density)
+            else:
+                generators = _spawned(generator, len(members))
+    blocks = list(_row_blocks(merged, len(members)))
+    memory = merged.new_empty(len(members), blocks[0].stop if blocks else 0, merged.shape[1])
+    for rows in blocks:
+        stack = memory[:, : rows.stop - rows.start]
         for place, member in enumerate(members):
             block = torch.mm(member.B[rows], member.A, out=stack[place])
             if thresholds:
-                block.mul_(block.abs() >= thresholds[place])
+                block.copy_(keep_largest(block, thresholds[place]))
             elif generators and options.density is not None:
                 block.mul_(random_mask(block, options.density, generators[place])).div_(options.density)
         merged[rows] = combine(stack, weights, rule, options)
@@ -63,6 +68,11 @@ def _threshold(member: LowRankUpdate, scratch: Tensor, n_members: int, count: in
     for rows in _row_blocks(scratch, n_members):
         torch.mm(member.B[rows], member.A, out=scratch[rows])
     return magnitude_threshold(scratch, count)
+
+
+def _spawned(generator: torch.Generator, count: int) -> list[torch.Generator]:
+    seeds = torch.randint(1 << 62, (count,), generator=generator, device=generator.device)
+    return [torch.Generator(device=generator.device).manual_seed(seed) for seed in seeds.tolist()]
 
 
 def _positions(like: Tensor, n_members: int, generator: torch.Generator, density: float) -> list[torch.Generator]:
