@@ -11,8 +11,25 @@ _PUBLIC = {
     "Inspection": "formats.inspection",
     "inspect_folder": "formats.inspection",
     "fits": "formats.compatibility",
+    "LowRankUpdate": "lowrank",
+    "ThinForm": "lowrank",
+    "thin_forms": "lowrank",
+    "inner_products": "lowrank",
+    "load_updates": "lowrank_io",
+    "save_lora": "lowrank_io",
+    "jd_full": "families.jd_full",
+    "jd_diag": "families.jd_diag",
+    "clustered_jd": "families.clustered",
+    "individual_svd": "families.individual",
+    "eigenlora": "families.eigenlora",
+    "merge": "merging.merge",
+    "truncate": "reduction.truncation",
+    "prune": "reduction.pruning",
+    "quantise": "reduction.quantisation",
+    "cosine_similarities": "similarity.cosine",
+    "near_duplicates": "similarity.neighbours",
 }
-__all__ = ["BaseShapes", "Finding", "FormatError", "Inspection", "fits", "inspect_folder"]
+__all__ = sorted(_PUBLIC)
 
 
 def __getattr__(name: str) -> object:
