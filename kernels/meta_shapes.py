@@ -184,6 +184,8 @@ def _peft_shapes(model: Any, adapter_config: Mapping[str, Any], device: str = "m
         key: value for key, value in adapter_config.items() if key not in ("auto_mapping", "base_model_name_or_path")
     }
     table |= {key: value for key, value in _TRAINING_ONLY.items() if key in table}
+    for key in ("token_dim", "num_layers", "num_attention_heads"):  # PEFT takes them from the base, as we want it to
+        table.pop(key, None)
     if isinstance(table.get("init_lora_weights"), str):
         table["init_lora_weights"] = True
     known = peft.mapping.PEFT_TYPE_TO_CONFIG_MAPPING[peft.PeftType(table.pop("peft_type"))]

@@ -15,7 +15,8 @@ def modules_from_parameters(shapes: Mapping[str, tuple[int, ...]], model_type: s
     for name, shape in shapes.items():
         path, _, last = name.rpartition(".")
         if last == "weight" and path:
-            modules[path] = ModuleShape(_kind(path, shape, model_type), shape, f"{path}.bias" in shapes)
+            bias = shapes.get(f"{path}.bias")
+            modules[path] = ModuleShape(_kind(path, shape, bias, model_type), shape, bias is not None)
         elif last == "bias" and f"{path}.weight" in shapes:
             continue
         else:
@@ -23,15 +24,17 @@ def modules_from_parameters(shapes: Mapping[str, tuple[int, ...]], model_type: s
     return modules
 
 
-def _kind(path: str, shape: tuple[int, ...], model_type: str | None) -> str:
+def _kind(path: str, shape: tuple[int, ...], bias: tuple[int, ...] | None, model_type: str | None) -> str:
     if len(shape) == 1:
         return "norm"
     if len(shape) > 2:
         return "conv2d"
     if len(shape) != 2:
         return "unknown"
-    if embedding_name(path):
+    if bias is None and embedding_name(path):
         return "embedding"
     if model_type in CONV1D_MODEL_TYPES and path.rsplit(".", 1)[-1] not in _NOT_CONV1D:
+        return "conv1d"
+    if bias == shape[1:] and shape[0] != shape[1]:  # a bias is as wide as the output, so this weight is (in, out)
         return "conv1d"
     return "linear"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from .base_shapes import BaseShapes, ModuleShape
 from .canonical import Grouped, LowRankPair, Shapes
@@ -12,8 +12,11 @@ from .errors import Finding
 from .kohya import dotted
 from .peft import EMBEDDING_MODULES
 from .sequence_match import resolve_by_order
+from .transformers_names import current_name
 
 _PLAIN_HEADS = frozenset({"classifier", "score", "qa_outputs", "pre_classifier"})
+# Further modules that task classes put on a body, at the root or right below the body's prefix.
+_TASK_PARTS = frozenset({"classification_head", "pooler", "head", "projector", "sequence_summary", "logits_proj"})
 
 
 @dataclass
@@ -31,11 +34,18 @@ class Match:
         self.findings.append(finding)
 
 
-def match_base(grouped: Grouped, shapes: Shapes, base: BaseShapes, unchecked: frozenset[str] = frozenset()) -> Match:
-    """Compare every pair and full copy with the table; `unchecked` names modules that need PEFT to judge."""
+def match_base(
+    grouped: Grouped, shapes: Shapes, base: BaseShapes, unchecked: frozenset[str] = frozenset(), *,
+    may_be_prefix: bool = True,
+) -> Match:
+    """Compare every pair and full copy with the table; `unchecked` names modules that need PEFT to judge.
+
+    `may_be_prefix` is false for methods whose prompt is one vector of the model's width for each token.
+    """
     match = Match()
     ordered = resolve_by_order(grouped, base)
     underscored = {path.replace(".", "_"): path for path in base.modules} if grouped.format == "kohya" else {}
+    resized = {module: shapes[name][0] for name, module in grouped.saved.items() if len(shapes[name]) == 2}
     for pair in grouped.pairs:
         if pair.module in unchecked:
             continue
@@ -45,13 +55,33 @@ def match_base(grouped: Grouped, shapes: Shapes, base: BaseShapes, unchecked: fr
         else:
             path = dotted(pair.module, underscored) if underscored else pair.module
             found = base.find(path.removesuffix(".base_layer"))
-        _check_pair(match, pair, found, shapes, base)
+        _check_pair(match, pair, found, shapes, base, resized)
     for name, module in grouped.saved.items():
         _check_copy(match, name, module, shapes[name], base)
+    _check_targets(match, grouped, base)
     for name in grouped.method_tensors:
-        if name.split(".")[-1] == "prompt_embeddings" or name == "prompt_embeddings":
-            _check_prompt(match, name, shapes[name], base)
+        is_known = base.num_layers is not None or not may_be_prefix
+        if name.split(".")[-1] == "prompt_embeddings" and is_known:
+            _check_prompt(match, name, shapes[name], base, may_be_prefix)
+    _note_former_names(match, grouped, base)
     return match
+
+
+def _note_former_names(match: Match, grouped: Grouped, base: BaseShapes) -> None:
+    modules = [pair.module for pair in grouped.pairs] if grouped.format == "peft" else []
+    former = [module for module in modules if current_name(module, base.model_type) != module]
+    if former:
+        now = current_name(former[0], base.model_type)
+        match.findings.append(
+            Finding(
+                "former_names",
+                "warning",
+                f"{len(former)} modules have names that transformers has changed, {former[0]!r} among them.",
+                f"Load it with a transformers below 5, or rename in the file and in target_modules: it is {now!r} now.",
+                expected=now,
+                received=former[0],
+            )
+        )
 
 
 def fits_pair(kind: str, d_in: int, d_out: int, row: ModuleShape, kernel: tuple[int, ...] = ()) -> bool:
@@ -72,15 +102,19 @@ def fits_pair(kind: str, d_in: int, d_out: int, row: ModuleShape, kernel: tuple[
 
 
 def _check_pair(
-    match: Match, pair: LowRankPair, found: tuple[str, ModuleShape] | None, shapes: Shapes, base: BaseShapes
+    match: Match, pair: LowRankPair, found: tuple[str, ModuleShape] | None, shapes: Shapes, base: BaseShapes,
+    resized: Mapping[str, int],
 ) -> None:
     if found is None:
-        if not _PLAIN_HEADS & set(pair.module.split(".")):  # a task head is the adapter's own, not the base's
+        if not _is_of_task_head(pair.module):  # a task head is the adapter's own, not the base's
             match.fail(_unknown_module(pair.a_name, pair.module, base))
         return
     path, row = found
     match.resolved[pair.module] = path
     match.checked += 2
+    rows = resized.get(pair.module)  # the file brings this table with other rows, which its own copy's check reports
+    if rows is not None and len(row.shape) == 2 and pair.module.rsplit(".", 1)[-1] in EMBEDDING_MODULES:
+        row = replace(row, shape=(rows, row.shape[1]))
     if fits_pair(pair.kind, pair.d_in, pair.d_out, row, pair.kernel):
         return
     wanted = (row.d_in, row.d_out) if pair.kind != "embedding" else (row.shape[0], row.shape[-1])
@@ -90,6 +124,11 @@ def _check_pair(
     if pair.is_transposed:
         expected = expected[::-1]
     match.fail(_mismatch(tensor, path, expected, shapes[tensor], base, row.shape))
+
+
+def _is_of_task_head(module: str) -> bool:
+    parts = module.split(".")
+    return bool(_PLAIN_HEADS & set(parts) or _TASK_PARTS & set(parts[:2]))
 
 
 def _check_copy(match: Match, name: str, module: str, shape: tuple[int, ...], base: BaseShapes) -> None:
@@ -119,22 +158,48 @@ def _check_copy(match: Match, name: str, module: str, shape: tuple[int, ...], ba
         match.checked += 1
         if shape[1] % base.hidden_size:
             match.fail(_mismatch(name, module, [shape[0], base.hidden_size], shape, base, (base.hidden_size,)))
-    elif not any(module == head or module.startswith(head + ".") for head in _PLAIN_HEADS):
-        found = base.find(module)
-        if found is not None and name.endswith(".bias") and len(found[1].shape) <= 2:
-            match.checked += 1
-            if shape != (found[1].d_out,):
-                match.fail(_mismatch(name, found[0], [found[1].d_out], shape, base, found[1].shape))
+    elif not _is_of_task_head(module):
+        _check_body_copy(match, name, base.find(module), shape, base)
 
 
-def _check_prompt(match: Match, name: str, shape: tuple[int, ...], base: BaseShapes) -> None:
-    """Soft prompts are as wide as the model, or hold keys and values of every layer."""
-    if not base.hidden_size or len(shape) != 2:
+def _check_body_copy(
+    match: Match, name: str, found: tuple[str, ModuleShape] | None, shape: tuple[int, ...], base: BaseShapes
+) -> None:
+    """A trained copy of one of the base's own modules has that module's shape; other modules are the adapter's own."""
+    last = name.rsplit(".", 1)[-1]
+    if found is None or last not in ("weight", "bias"):
         return
     match.checked += 1
-    is_prefix = bool(base.num_layers) and shape[1] % (2 * (base.num_layers or 1)) == 0 and shape[1] > base.hidden_size
-    if shape[1] != base.hidden_size and not is_prefix:
-        match.fail(_mismatch(name, "input embeddings", [shape[0], base.hidden_size], shape, base, (base.hidden_size,)))
+    path, row = found
+    wanted = row.shape if last == "weight" else (row.d_out,)
+    if shape != wanted and len(row.shape) <= (8 if last == "weight" else 2):
+        match.fail(_mismatch(name, path, list(wanted), shape, base, row.shape))
+
+
+def _check_targets(match: Match, grouped: Grouped, base: BaseShapes) -> None:
+    """Modules that other methods' tensors are for must be there; their shapes are PEFT's to judge."""
+    if grouped.format != "peft":
+        return
+    paired, seen = {pair.module for pair in grouped.pairs}, set()
+    for name in grouped.method_tensors:
+        module = grouped.module_of.get(name, "").removesuffix(".base_layer")
+        if not module or module in paired or module in seen or _is_of_task_head(module):
+            continue
+        seen.add(module)
+        if base.find(module) is None and not base.has_below(module):
+            match.fail(_unknown_module(name, module, base))
+
+
+def _check_prompt(match: Match, name: str, shape: tuple[int, ...], base: BaseShapes, may_be_prefix: bool) -> None:
+    """Soft prompts are as wide as the model; prefixes hold keys and values of every layer."""
+    table = base.input_embedding
+    width = base.hidden_size or (table[1].shape[1] if table else None)
+    if not width or len(shape) != 2:
+        return
+    match.checked += 1
+    is_prefix = may_be_prefix and bool(base.num_layers) and shape[1] % (2 * (base.num_layers or 1)) == 0
+    if shape[1] != width and not is_prefix:
+        match.fail(_mismatch(name, "input embeddings", [shape[0], width], shape, base, (width,)))
 
 
 def compare_expected(grouped: Grouped, shapes: Shapes, expected: Mapping[str, tuple[int, ...]], base_id: str) -> Match:

@@ -7,12 +7,14 @@ import json
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 from math import prod
 from pathlib import Path
 from typing import Any
 
 from .errors import FormatError
 from .safetensors_header import read_header
+from .transformers_names import current_name, has_renames, known_prefixes, prefix_of
 
 FORMAT_VERSION = 1
 KINDS = ("linear", "conv1d", "conv2d", "embedding", "norm", "parameter", "unknown")
@@ -20,17 +22,11 @@ KINDS = ("linear", "conv1d", "conv2d", "embedding", "norm", "parameter", "unknow
 CONV1D_MODEL_TYPES = frozenset({"gpt2", "openai-gpt", "imagegpt", "decision_transformer", "gpt-sw3"})
 # Names that wrap the body of a model in some classes and checkpoints and are absent in others.
 _WRAPPERS = ("model", "transformer", "language_model", "text_model", "base_model", "backbone", "module")
-_PREFIX_BY_MODEL_TYPE = {
-    "gpt2": "transformer", "gptj": "transformer", "gpt_neo": "transformer", "bloom": "transformer",
-    "falcon": "transformer", "gpt_neox": "gpt_neox", "t5": "transformer", "xlm-roberta": "roberta",
-    "llama": "model", "mistral": "model", "mixtral": "model", "qwen2": "model", "qwen3": "model", "gemma": "model",
-    "gemma2": "model", "gemma3_text": "model", "phi": "model", "phi3": "model", "opt": "model", "bart": "model",
-    "deberta-v2": "deberta", "sam": "sam",
-}  # fmt: skip
 _EMBEDDING_NAMES = re.compile(
     r"(^|\.)(wte|wpe|shared|embed\w*|\w*_embeddings?|\w+_embed|tok_embeddings|relative_attention_bias)$"
 )
 _OUTPUT_HEADS = ("lm_head", "embed_out", "output_projection")
+_TIED_EMBEDDINGS = ("embed_tokens",)  # an encoder's and a decoder's own names for a shared table
 
 
 @dataclass(frozen=True)
@@ -150,7 +146,7 @@ class BaseShapes:
         modules = modules_from_parameters(_flatten(shapes), model_type)
         hidden_size, num_layers = sizes_from_config(config)
         return cls(
-            id, revision, model_type, tuple(config.get("architectures") or ()), default_prefix(model_type),
+            id, revision, model_type, tuple(config.get("architectures") or ()), prefix_of(model_type),
             hidden_size, num_layers, modules,
         )  # fmt: skip
 
@@ -182,16 +178,28 @@ class BaseShapes:
     # -- lookup --------------------------------------------------------------------------------------------
 
     def find(self, path: str) -> tuple[str, ModuleShape] | None:
-        """The module that an adapter file calls `path`, tolerating a head model's prefix on either side."""
+        """The module that an adapter file calls `path`.
+
+        Tolerates a head model's prefix on either side, and names that transformers changed since.
+        """
         for candidate in self._candidates(path):
             if candidate in self.modules:
                 return candidate, self.modules[candidate]
-        last = path.rsplit(".", 1)[-1]
-        if last in _OUTPUT_HEADS:  # tied to the input embeddings, so absent from weights and from headless classes
-            tied = self.input_embedding
-            if tied is not None:
-                return path, ModuleShape("linear", tied[1].shape)
+        if has_renames(self.model_type):
+            for candidate in self._candidates(current_name(path, self.model_type)):
+                if candidate in self._by_current_name:
+                    found = self._by_current_name[candidate]
+                    return found, self.modules[found]
+        last, tied = path.rsplit(".", 1)[-1], self.input_embedding
+        if tied is not None and last in (*_OUTPUT_HEADS, *_TIED_EMBEDDINGS):
+            # Tied to the input embeddings, so absent from weights and from headless classes.
+            return path, ModuleShape("linear" if last in _OUTPUT_HEADS else "embedding", tied[1].shape)
         return None
+
+    def has_below(self, path: str) -> bool:
+        """Whether `path`, tolerated as in `find`, is a container of modules."""
+        starts = tuple(f"{name}." for name in self._candidates(current_name(path, self.model_type)))
+        return any(name.startswith(starts) for name in self._by_current_name)
 
     @property
     def input_embedding(self) -> tuple[str, ModuleShape] | None:
@@ -200,19 +208,41 @@ class BaseShapes:
         return max(tables, key=lambda item: item[1].shape[0], default=None)
 
     def _candidates(self, path: str) -> list[str]:
-        wrappers = tuple(dict.fromkeys(name for name in (self.prefix, *_WRAPPERS) if name))
-        found = [path]
-        stripped = path
-        for _ in range(2):
-            head, _, rest = stripped.partition(".")
-            if head not in wrappers or not rest:
+        """`path` itself, then without what may wrap the body, then with what wraps it in this table."""
+        bodies = [path]
+        while len(bodies) < 3:
+            head, _, rest = bodies[-1].partition(".")
+            if head not in self._wrappers or not rest:
                 break
-            stripped = rest
-            found.append(stripped)
-        for name in wrappers:
-            found += [f"{name}.{inner}" for inner in (path, stripped)]
-        found += [f"{first}.{second}.{stripped}" for first in wrappers[:3] for second in wrappers[:5]]
-        return list(dict.fromkeys(found))
+            bodies.append(rest)
+        return list(dict.fromkeys([*bodies, *(root + body for root in self._roots for body in bodies)]))
+
+    @cached_property
+    def _wrappers(self) -> frozenset[str]:
+        """Names that may stand before a body: the architecture's own, or any architecture's when it is not known."""
+        own = known_prefixes() if self.model_type is None else frozenset(name for name in (self.prefix,) if name)
+        return frozenset(_WRAPPERS) | own
+
+    @cached_property
+    def _roots(self) -> tuple[str, ...]:
+        """`a.` and `a.b.` for every wrapper that modules of this table begin with."""
+        roots: dict[str, None] = {}
+        for path in self.modules:
+            root = ""
+            for part in path.split(".")[:-1][:2]:
+                if part not in self._wrappers:
+                    break
+                root += f"{part}."
+                roots[root] = None
+        return tuple(roots)
+
+    @cached_property
+    def _by_current_name(self) -> dict[str, str]:
+        """Current name of every module -> its name in this table; names that two modules share are left out."""
+        names: dict[str, list[str]] = {}
+        for path in self.modules:
+            names.setdefault(current_name(path, self.model_type), []).append(path)
+        return {name: paths[0] for name, paths in names.items() if len(paths) == 1}
 
 
 def _weight_files(folder: Path) -> list[Path]:
@@ -224,13 +254,6 @@ def _weight_files(folder: Path) -> list[Path]:
         names = sorted(set(json.loads(index.read_text("utf-8")).get("weight_map", {}).values()))
         return [folder / Path(name).name for name in names]
     return sorted(folder.glob("*.safetensors"))
-
-
-def default_prefix(model_type: str | None) -> str | None:
-    """transformers' `base_model_prefix` of an architecture, by its usual rule: the model type, or `model`."""
-    if model_type is None:
-        return None
-    return _PREFIX_BY_MODEL_TYPE.get(model_type, model_type.replace("-", "_"))
 
 
 def sizes_from_config(config: Mapping[str, Any]) -> tuple[int | None, int | None]:

@@ -167,7 +167,8 @@ class _Inspector:
         odd = bool(set(recognised.options) & _FROM_PEFT_ONLY)
         is_beyond = recognised.method != "lora" or odd
         unchecked = frozenset(pair.module for pair in grouped.pairs) if odd else frozenset()
-        match = match_base(grouped, header.shapes, self.base, unchecked)
+        may_be_prefix = recognised.method in ("prefix-tuning", "cartridge", "unknown")
+        match = match_base(grouped, header.shapes, self.base, unchecked, may_be_prefix=may_be_prefix)
         if is_beyond and grouped.format == "peft" and not match.unmatched:
             match = self._ask_peft(match, grouped, header, config, recognised)
         self._add(match.findings)
@@ -177,7 +178,7 @@ class _Inspector:
         self, match: Match, grouped: Grouped, header: Header, config: dict[str, Any], recognised: Recognition
     ) -> Match:
         base_id = self.base.id if self.base else ""
-        reason = "no torch here"
+        reason = "that needs PEFT and the base model's config.json"
         if self.expected_shapes is not None:
             try:
                 expected = self.expected_shapes(config)
@@ -196,7 +197,7 @@ class _Inspector:
                 "not_verified_offline",
                 "info",
                 f"{recognised.name} was not checked in full against {base_id}: {reason}.",
-                "The hub checks them with PEFT itself.",
+                "The hub checks them with PEFT itself where the base model was registered with its config.json.",
             )
         )
         return match

@@ -20,6 +20,7 @@ from .canonical import (
 from .patterns import lookup
 
 ROOT = "base_model.model."
+PROMPT_ROOT = "base_model."  # prompt methods wrap the model itself, without a tuner between
 _FACTOR = re.compile(r"^(?P<module>.+)\.lora_(?P<half>A|B)\.weight$")
 _BARE_FACTOR = re.compile(r"^(?P<module>.+)\.lora_(?P<half>A|B|E)$")
 _EMBEDDING_FACTOR = re.compile(r"^(?P<module>.+)\.lora_embedding_(?P<half>A|B)$")
@@ -42,13 +43,15 @@ def group_peft(config: Mapping[str, Any], shapes: Shapes) -> Grouped:
     grouped = Grouped("peft", alpha=_number(config.get("lora_alpha", config.get("alpha"))))
     halves: dict[str, dict[str, str]] = {}
     method = _declared(config)
+    is_prompt = method is not None and method.family == "prompt"
     for name in shapes:
         path = name.removeprefix(ROOT)
         factor = _factor_of(path)
         if factor is not None and name.startswith(ROOT):
             halves.setdefault(factor[0], {})[factor[1]] = name
         elif not _claim_method_tensor(grouped, name, path, method):
-            _claim_full_copy(grouped, name, path, config, shapes)
+            root = PROMPT_ROOT if is_prompt and not name.startswith(ROOT) else ROOT
+            _claim_full_copy(grouped, name, root, config)
     for module, found in halves.items():
         _pair_up(grouped, module, found, shapes, config)
     _group_heads(grouped, config, shapes)
@@ -114,8 +117,9 @@ def _claim_method_tensor(grouped: Grouped, name: str, path: str, method: Method 
     return True
 
 
-def _claim_full_copy(grouped: Grouped, name: str, path: str, config: Mapping[str, Any], shapes: Shapes) -> None:
+def _claim_full_copy(grouped: Grouped, name: str, root: str, config: Mapping[str, Any]) -> None:
     """Take a full copy (head, embedding, bias), or report a tensor that no rule explains."""
+    path = name.removeprefix(root)
     module, _, last = path.rpartition(".")
     module = module.removesuffix(".base_layer")
     components = path.split(".")
@@ -123,7 +127,7 @@ def _claim_full_copy(grouped: Grouped, name: str, path: str, config: Mapping[str
     is_bias = last == "bias" and config.get("bias", "none") not in (None, "none")
     is_named = any(_saved_root(path, listed) for listed in saved_names(config))
     looks_like_factor = any(part.startswith(("lora_", "hada_", "lokr_")) for part in components)
-    if name.startswith(ROOT) and module and not looks_like_factor and (is_named or is_embedding or is_bias):
+    if name.startswith(root) and module and not looks_like_factor and (is_named or is_embedding or is_bias):
         grouped.saved[name] = module
     else:
         grouped.findings.append(unknown_tensor(name, "PEFT with this configuration"))
@@ -182,7 +186,7 @@ def _make_pair(
 
 def _group_heads(grouped: Grouped, config: Mapping[str, Any], shapes: Shapes) -> None:
     for name, module in grouped.saved.items():
-        path = name.removeprefix(ROOT)
+        path = name.removeprefix(ROOT).removeprefix(PROMPT_ROOT)
         if module.rsplit(".", 1)[-1] in EMBEDDING_MODULES:
             continue
         roots = [root for root in (_saved_root(path, listed) for listed in saved_names(config)) if root]

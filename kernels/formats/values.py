@@ -72,7 +72,10 @@ def inert_modules(grouped: Grouped, method: Method | None, values: Values) -> tu
     judged: dict[str, bool] = {}
     for pair in grouped.pairs:
         names = [name for name in (pair.a_name, pair.b_name, pair.middle_name) if name]
-        judged[pair.module] = any(name in values.zero for name in names)
+        judged[pair.module] = pair.scale == 0 or any(name in values.zero for name in names)
+    for name in grouped.method_tensors:  # lora_bias: the update has a bias of its own
+        if name.endswith(".lora_B.bias") and name not in values.zero:
+            judged[grouped.module_of[name]] = False
     if method is not None and not grouped.pairs:
         for name in grouped.method_tensors:
             parts = set(name.split("."))
@@ -95,7 +98,7 @@ def noop_findings(grouped: Grouped, inert: list[str], judged: int) -> list[Findi
                 "changes_nothing",
                 "error",
                 f"All {judged} updates are zero: this adapter changes nothing.",
-                "Was it saved before training, or were the wrong weights saved?",
+                "Was it saved before training, were the wrong weights saved, or is lora_alpha 0?",
                 tensor=first.b_name if first else None,
                 expected="at least one non-zero update",
                 received=f"{judged} of {judged} zero",
