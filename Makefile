@@ -75,6 +75,7 @@ bench-validation: $(DEV_STAMP) ## Measure a warm validation and keep the figures
 
 .PHONY: bench-kernels
 bench-kernels: $(DEV_STAMP) ## Measure the numerics beside the originals (ARGS=--quick for a smoke run)
+	@$(PIP) install --quiet --no-deps -r requirements/bench.txt
 	@$(VENV) -m benchmarks.kernels $(ARGS)
 
 .PHONY: debian

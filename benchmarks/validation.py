@@ -35,7 +35,7 @@ def main() -> None:
         "",
         calibration(),
         "",
-        f"A LoRA of rank {RANK} on query, key and value of all-MiniLM-L6-v2 with its head, {size / 1e6:.2f} MB; {RUNS} runs each.",
+        f"A LoRA of rank {RANK} on query, key and value of all-MiniLM-L6-v2, {size / 1e6:.2f} MB; {RUNS} runs each.",
         "",
         "| what | median ms | slowest ms |",
         "|---|---:|---:|",
