@@ -11,7 +11,7 @@ def inspect_revision(argument: dict[str, Any], report: Report) -> dict[str, Any]
     """Type an adapter and check it against its base model's shapes.
 
     ``argument``: ``files`` {path: local path}, ``base`` (a shape table or None), ``base_config`` (or None),
-    ``declared_base``, ``claims``. Returns ``Inspection.as_dict()``.
+    ``declared_base``, ``claims``. Returns ``Inspection.as_dict()`` and ``judged_against``, the base's id or None.
     """
     from kernels.formats.base_shapes import BaseShapes
     from kernels.formats.inspection import inspect_folder
@@ -23,14 +23,16 @@ def inspect_revision(argument: dict[str, Any], report: Report) -> dict[str, Any]
 
         return expected_peft_shapes(base_config, adapter_config)
 
-    return inspect_folder(
+    base = BaseShapes.from_dict(argument["base"]) if argument["base"] else None
+    inspection = inspect_folder(
         {path: Path(local) for path, local in argument["files"].items()},
-        base=BaseShapes.from_dict(argument["base"]) if argument["base"] else None,
+        base=base,
         declared_base=argument["declared_base"] or None,
         claims=argument["claims"],
         expected_shapes=expected_shapes if base_config else None,
         progress=report,
-    ).as_dict()
+    )
+    return inspection.as_dict() | {"judged_against": base.id if base else None}
 
 
 def describe_base(argument: dict[str, Any], report: Report) -> dict[str, Any]:

@@ -25,7 +25,10 @@ class Handler(Protocol):
     """``module:name`` of the function that the child calls with the prepared argument."""
 
     def prepare(self, job: Job) -> AbstractContextManager[dict[str, Any]]:
-        """The child's argument: plain values and local paths, valid inside the ``with`` block."""
+        """The child's argument: plain values and local paths, valid inside the ``with`` block.
+
+        Raises ChildFailed where the job must wait for another one; so may ``apply``.
+        """
 
     def apply(self, job: Job, outcome: dict[str, Any]) -> dict[str, Any]:
         """Write the outcome; runs in the transaction that ends the job. Returns the job's result."""

@@ -1,9 +1,12 @@
 """The job ``validate_revision``: what is it, does it fit its base model, may a reviewer see it."""
 
 import json
+import time
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from typing import Any
+
+from django.conf import settings
 
 from catalog.adapters.models import Revision
 from catalog.adapters.publication import record_verdict
@@ -16,9 +19,11 @@ from kernels.formats.adapter_config import is_local_path
 from kernels.formats.base_shapes import BaseShapes
 from kernels.formats.compatibility import fits
 from kernels.formats.disagreements import declared_base
+from workers.children import ChildFailed
 
 _MAX_CONFIG_BYTES = 1 << 20
 _MAX_SUGGESTIONS = 3
+_POLL_SECONDS = 0.2
 _MAX_CANDIDATES = 200
 
 
@@ -31,6 +36,7 @@ class ValidateRevision:
     def prepare(self, job: Job) -> Iterator[dict[str, Any]]:
         revision = Revision.objects.get(pk=job.payload["revision_id"])
         base = base_of(revision)
+        _wait_until_described(base)
         shapes = BaseModelShapes.objects.filter(base=base).first() if base else None
         with ExitStack() as stack:
             files = {
@@ -48,10 +54,15 @@ class ValidateRevision:
     def apply(self, job: Job, outcome: dict[str, Any]) -> dict[str, Any]:
         revision = Revision.objects.get(pk=job.payload["revision_id"])
         base = base_of(revision)
+        judged_against = outcome.pop("judged_against", None)
+        if base is not None and judged_against is None and base.state == BaseState.READY:
+            raise ChildFailed("base_pending", f"{base} was registered meanwhile", is_final=False)
         if outcome["verdict"] == "accepted":
             finding = _missing_base(base, outcome)
             if finding:
                 outcome = {**outcome, "verdict": "refused", "findings": [finding, *outcome["findings"]]}
+        else:
+            _name_fitting_bases(outcome)
         revision = record_verdict(revision, inspection=outcome, base=base)
         return {"verdict": outcome["verdict"], "state": revision.state, "findings": outcome["findings"]}
 
@@ -70,11 +81,20 @@ class ValidateRevision:
         )
 
 
+def _wait_until_described(base: BaseModel | None) -> None:
+    """Wait for the job that computes the base's shapes; raises ChildFailed, so that this one comes back later."""
+    patience_ends = time.monotonic() + settings.HUB_JOB_LEASE_SECONDS / 2
+    while base is not None and base.state == BaseState.PENDING:
+        if time.monotonic() >= patience_ends:
+            raise ChildFailed("base_pending", f"the shapes of {base} are still being computed", is_final=False)
+        time.sleep(_POLL_SECONDS)
+        base.refresh_from_db(fields=["state"])
+
+
 def base_of(revision: Revision) -> BaseModel | None:
     """The registered base model that the revision declares: the uploader's word, then the config's, then the card's."""
     reference = declared_base(None, _config(revision), revision.claims)["declared"]
-    base = find_base(reference) if reference and not is_local_path(reference) else None
-    return base if base is not None and base.state == BaseState.READY else None
+    return find_base(reference) if reference and not is_local_path(reference) else None
 
 
 def _config(revision: Revision) -> dict[str, Any]:
@@ -92,7 +112,7 @@ def _config(revision: Revision) -> dict[str, Any]:
 def _missing_base(base: BaseModel | None, outcome: dict[str, Any]) -> dict[str, Any] | None:
     """An adapter is only published for a base model that the hub knows; the finding names registered ones that fit."""
     if base is not None:
-        return None
+        return None if base.state == BaseState.READY else _base_without_shapes(base)
     declared = (outcome["facts"].get("base") or {}).get("declared") or ""
     fitting = _fitting_bases(outcome["facts"])
     hint = "Register the base model with `hubclient base-model add`, then push again with --base."
@@ -107,6 +127,26 @@ def _missing_base(base: BaseModel | None, outcome: dict[str, Any]) -> dict[str, 
         code = "base_undeclared"
         message = "The adapter does not say which base model it is for; a local path does not count."
     return {"code": code, "severity": "error", "message": message, "received": declared or None, "hint": hint}
+
+
+def _name_fitting_bases(outcome: dict[str, Any]) -> None:
+    """Where shapes refuse the declared base, let the first finding name registered ones that fit."""
+    first = next((row for row in outcome["findings"] if row["severity"] == "error"), None)
+    if first is not None and first["code"] in ("module_unknown", "shape_mismatch"):
+        fitting = _fitting_bases(outcome["facts"])
+        if fitting:
+            first["hint"] = f"These registered base models fit: {', '.join(fitting)}. Push again with --base."
+
+
+def _base_without_shapes(base: BaseModel) -> dict[str, Any]:
+    why = (base.error or {}).get("detail", "")
+    return {
+        "code": "base_without_shapes",
+        "severity": "error",
+        "message": f"{base} is registered, but its shapes could not be computed: {why}"[:500],
+        "received": str(base),
+        "hint": "Register it again under another revision with a table of its parameter shapes, then push with --base.",
+    }
 
 
 def _fitting_bases(facts: dict[str, Any]) -> list[str]:

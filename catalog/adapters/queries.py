@@ -38,5 +38,9 @@ def get_revision(actor: Actor, adapter: Adapter, ref: str = "") -> Revision:
     withdrawn = adapter.versions.filter(name=ref, state="withdrawn").exists() if ref else False
     if withdrawn:
         raise Gone("withdrawn", f"{adapter.full_name}@{ref} was withdrawn", hint="Choose another version.")
-    what = f"{adapter.full_name}@{ref}" if ref else f"a published version of {adapter.full_name}"
-    raise NotFound(detail=f"no {what} that you may see" if ref else f"{what} does not exist yet")
+    if ref:
+        raise NotFound(detail=f"no {adapter.full_name}@{ref} that you may see")
+    raise NotFound(
+        detail=f"{adapter.full_name} offers no version: none is published, or all are yanked",
+        hint="A yanked version still comes when it is named exactly.",
+    )

@@ -58,6 +58,14 @@ def require_fit(revision: Revision, base: BaseModel) -> None:
     shapes = BaseModelShapes.objects.filter(base=base).first()
     if shapes is None:
         raise Conflict("base_mismatch", f"{base} has no shape table yet", field="base")
+    if not revision.facts.get("requirements"):  # soft prompts, scalings ...: no module's shape was recorded
+        method = revision.facts.get("method_name") or revision.facts.get("method") or "this method"
+        raise Conflict(
+            "base_mismatch",
+            f"whether {revision.adapter.full_name} fits {base} is not known: shapes alone do not tell for {method}",
+            field="base",
+            hint=f"It was made for {revision.base_model}.",
+        )
     problems = [finding for finding in fits(revision.facts, shapes.as_shapes()) if finding.severity == "error"]
     if problems:
         first = problems[0].as_dict()

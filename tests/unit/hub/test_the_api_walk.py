@@ -118,6 +118,17 @@ class TestResolve:
         twin = client_of(None).post(f"{API}/resolve", {"adapter": "lab/ner", "base": "tiny/twin"})
         assert [warning["code"] for warning in twin.json()["warnings"]] == ["other_base"]
 
+    def test_a_method_that_shapes_do_not_judge_is_only_promised_for_its_own_base(self, owner):
+        publish_over_http(owner, version="1.0.0")
+        register_base(owner, name="tiny/twin", shapes={f"{PROJECTION}.weight": [16, 16]})
+        revision = Revision.objects.get()
+        revision.facts = {"method": "prompt-tuning", "method_name": "Prompt tuning", "requirements": []}
+        revision.save(update_fields=["facts"])
+        body = {"adapter": "lab/ner", "base": "tiny/twin"}
+        refused = assert_error(client_of(None).post(f"{API}/resolve", body), 409, "base_mismatch")
+        assert "Prompt tuning" in refused["detail"]
+        assert client_of(None).post(f"{API}/resolve", body | {"base": "tiny/llama"}).status_code == 200
+
     def test_a_yanked_version_comes_with_a_warning_and_only_when_named(self, owner):
         publish_over_http(owner, version="1.0.0")
         yanked = client_of(owner).post(f"{API}/adapters/lab/ner/versions/1.0.0/yank", {"reason": "wrong labels"})
