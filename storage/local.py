@@ -1,6 +1,5 @@
 """Blobs as files of one folder: the embedded default."""
 
-import hashlib
 import os
 import shutil
 import uuid
@@ -8,7 +7,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
-from storage.hashing import CHUNK_BYTES, BlobHasher
+from storage.hashing import CHUNK_BYTES, BlobHasher, write_exactly
 from storage.interface import BlobReceipt, PartReceipt, StorageError
 from storage.keys import blob_key, checked_staging
 
@@ -28,26 +27,14 @@ class LocalBlobStore:
         folder = self._staged(staging)
         folder.mkdir(parents=True, exist_ok=True)
         temporary = folder / f".{number}.{uuid.uuid4().hex}"
-        digest, seen = hashlib.sha256(), 0
         try:
             with temporary.open("wb") as sink:
-                for chunk in chunks:
-                    seen += len(chunk)
-                    if seen > size_bytes:
-                        break
-                    digest.update(chunk)
-                    sink.write(chunk)
-                if seen != size_bytes:
-                    more = "more than " if seen > size_bytes else ""
-                    received = size_bytes if seen > size_bytes else seen
-                    raise StorageError(
-                        "size_mismatch", f"part {number} has {size_bytes} bytes; {more}{received} arrived"
-                    )
+                digest = write_exactly(sink, chunks, number=number, size_bytes=size_bytes)
                 _flush(sink.fileno())
             temporary.replace(folder / f"{number:06d}")
         finally:
             temporary.unlink(missing_ok=True)
-        return PartReceipt(number=number, size_bytes=seen), digest.hexdigest()
+        return PartReceipt(number=number, size_bytes=size_bytes), digest
 
     def parts(self, staging: str) -> list[PartReceipt]:
         folder = self._staged(staging)

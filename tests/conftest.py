@@ -13,7 +13,7 @@ SHARED = REPOSITORY.parent / "shared"
 # Fast folders first, so that a mistake shows before the slow ones begin.
 FOLDERS = ("unit", "contract", "hostile", "interop", "functional", "browser", "faults")
 
-pytest_plugins = ["tests.literature.report"]
+pytest_plugins = ["tests.literature.report", "tests.servers.swift"]
 
 
 @pytest.fixture(scope="session")

@@ -7,6 +7,7 @@ import pytest
 
 from storage import BlobStore, StorageError, open_store
 from storage.keys import blob_key, checked_staging, staging_key
+from tests.servers.swift import SwiftServer
 
 UPLOAD = "0" * 31 + "1"
 STAGED = staging_key(UPLOAD, 0)
@@ -16,10 +17,20 @@ GIT_ID = hashlib.sha1(b"blob %d\0" % len(DATA) + DATA).hexdigest()
 ABSENT = "a" * 64
 
 
-@pytest.fixture(params=["local"])
+@pytest.fixture(params=["local", "s3"])
 def store(request: pytest.FixtureRequest, tmp_path: Path) -> BlobStore:
     """One store of each kind, empty."""
-    return open_store(str(tmp_path / "store"))
+    if request.param == "local":
+        return open_store(str(tmp_path / "store"))
+    s3: BlobStore = request.getfixturevalue("empty_s3")
+    return s3
+
+
+@pytest.fixture
+def empty_s3(swift: SwiftServer, aws_environment: None) -> BlobStore:
+    """A store on S3, emptied from outside."""
+    swift.empty("contract/")
+    return open_store(swift.url("contract"))
 
 
 def stage(store: BlobStore, data: bytes = DATA, *, part_bytes: int = 2000) -> list[int]:
