@@ -67,7 +67,8 @@ def check_config(config: Mapping[str, Any]) -> tuple[str | None, list[Finding]]:
     declared = config.get("peft_type")
     peft_type = declared if isinstance(declared, str) else None
     if declared is None:
-        return None, [_refused(key, value) for key, value in config.items() if key in _CODE_KEYS and value]
+        refused = [_refused(key, value) for key, value in config.items() if key in _CODE_KEYS and value]
+        return None, [*refused, *_check_auto_mapping(config.get("auto_mapping"))]
     findings: list[Finding] = []
     if peft_type is None or peft_type not in known_types():
         findings.append(

@@ -35,7 +35,11 @@ class Match:
 
 
 def match_base(
-    grouped: Grouped, shapes: Shapes, base: BaseShapes, unchecked: frozenset[str] = frozenset(), *,
+    grouped: Grouped,
+    shapes: Shapes,
+    base: BaseShapes,
+    unchecked: frozenset[str] = frozenset(),
+    *,
     may_be_prefix: bool = True,
 ) -> Match:
     """Compare every pair and full copy with the table; `unchecked` names modules that need PEFT to judge.
@@ -102,7 +106,11 @@ def fits_pair(kind: str, d_in: int, d_out: int, row: ModuleShape, kernel: tuple[
 
 
 def _check_pair(
-    match: Match, pair: LowRankPair, found: tuple[str, ModuleShape] | None, shapes: Shapes, base: BaseShapes,
+    match: Match,
+    pair: LowRankPair,
+    found: tuple[str, ModuleShape] | None,
+    shapes: Shapes,
+    base: BaseShapes,
     resized: Mapping[str, int],
 ) -> None:
     if found is None:

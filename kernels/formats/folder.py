@@ -24,6 +24,7 @@ _PLAIN_NAMES = frozenset(
 )
 _PREFERRED = ("adapter_model.safetensors", "adapter.safetensors", "adapters.safetensors")
 _COMPANIONS = frozenset({"model_head.safetensors", "model_adapter_fusion.safetensors"})
+_LFS_POINTER = b"version https://git-lfs"
 _ZIP, _PICKLE_PROTOCOLS = b"PK\x03\x04", frozenset({2, 3, 4, 5})
 _SAVE_SAFELY = "Save it as safetensors: model.save_pretrained(..., safe_serialization=True)."
 
@@ -94,6 +95,12 @@ def looks_like_pickle(path: Path) -> bool:
     with path.open("rb") as stream:
         start = stream.read(4)
     return start.startswith(_ZIP) or (len(start) > 1 and start[0] == 0x80 and start[1] in _PICKLE_PROTOCOLS)
+
+
+def looks_like_lfs_pointer(path: Path) -> bool:
+    """Whether the file is the small text that Git LFS leaves where it has not fetched the content."""
+    with path.open("rb") as stream:
+        return stream.read(len(_LFS_POINTER)) == _LFS_POINTER
 
 
 def is_plain_path(name: str) -> bool:

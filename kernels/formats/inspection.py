@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from ..methods import Recognition, by_id, recognise
-from .adapter_config import check_config, load_config
+from .adapter_config import check_config, known_types, load_config
 from .base_match import Match, compare_expected, match_base
 from .base_shapes import BaseShapes
 from .canonical import Grouped
@@ -18,7 +18,14 @@ from .disagreements import declared_base as base_declaration
 from .disagreements import find_disagreements
 from .errors import Finding, FormatError
 from .facts import build_facts
-from .folder import CONFIG_NAME, check_files, choose_weights, looks_like_pickle, pickle_finding
+from .folder import (
+    CONFIG_NAME,
+    check_files,
+    choose_weights,
+    looks_like_lfs_pointer,
+    looks_like_pickle,
+    pickle_finding,
+)
 from .safetensors_header import Header, Limits, read_header
 from .tensor_data import read_tensor
 from .values import MAX_LISTED, finite_findings, inert_modules, noop_findings, scan, spectra
@@ -130,6 +137,9 @@ class _Inspector:
         try:
             return read_header(path, limits=self.limits)
         except FormatError as error:
+            if looks_like_lfs_pointer(path):
+                self._add([_lfs_pointer(name)])
+                return None
             is_pickle = error.code in ("header_too_large", "header_malformed") and looks_like_pickle(path)
             why = f"{name} holds a pickle or a zip archive under a safetensors name"
             self._add([pickle_finding(name, why) if is_pickle else error.as_finding(name)])
@@ -142,8 +152,11 @@ class _Inspector:
         grouped = group(dialect, config, shapes, lambda tensor: float(read_tensor(path, header, tensor).reshape(-1)[0]))
         recognised = recognise(config, shapes, dialect=dialect)
         self._add(grouped.findings)
-        if dialect == "peft" and not config:
+        is_malformed = any(finding.code == "config_malformed" for finding in self.result.findings)
+        if dialect == "peft" and CONFIG_NAME not in self.files:
             self._add([_config_missing()])
+        elif dialect == "peft" and not config.get("peft_type") and not is_malformed:
+            self._add([_type_missing()])
         self.result.facts = build_facts(dialect, config, header, grouped, recognised)
         self._values(path, header, grouped, recognised)
         self.progress(0.8, "comparing with the base model")
@@ -254,6 +267,28 @@ def _config_missing() -> Finding:
         "These are PEFT tensors, but there is no adapter_config.json.",
         "Save with save_pretrained, and push the whole folder.",
         expected=CONFIG_NAME,
+    )
+
+
+def _type_missing() -> Finding:
+    return Finding(
+        "config_value_refused",
+        "error",
+        "adapter_config.json names no 'peft_type', without which PEFT does not load these tensors.",
+        "Save with save_pretrained, and push the file as it was written.",
+        expected=sorted(known_types()),
+        file=CONFIG_NAME,
+    )
+
+
+def _lfs_pointer(name: str) -> Finding:
+    return Finding(
+        "header_malformed",
+        "error",
+        f"{name} is a Git LFS pointer: the weights themselves are not in this folder.",
+        "Fetch them with `git lfs pull`, then push again.",
+        expected="safetensors",
+        file=name,
     )
 
 

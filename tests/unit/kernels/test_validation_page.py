@@ -1,4 +1,4 @@
-"""docs/VALIDATION.md lists exactly the codes that kernels can give, with their severity."""
+"""docs/VALIDATION.md lists exactly the codes that kernels and the validating worker can give, with their severity."""
 
 from __future__ import annotations
 
@@ -25,6 +25,9 @@ def _codes_in_source() -> dict[str, set[str]]:
             if isinstance(code, str):
                 severity = "error" if node.func.id == "FormatError" else node.args[1].value  # type: ignore[attr-defined]
                 found.setdefault(code, set()).add(severity)
+    worker = (REPOSITORY / "workers" / "validation.py").read_text("utf-8")
+    for code in re.findall(r'(?:"code": |code, message = \(?\s*|code = )"(\w+)"', worker):
+        found.setdefault(code, set()).add("error")
     return found
 
 
