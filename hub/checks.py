@@ -15,7 +15,7 @@ def check_storage(**kwargs: Any) -> list[CheckMessage]:
     try:
         open_store(settings.HUB_STORAGE_URL)
     except ValueError as error:
-        return [Error(str(error), hint="Set HUB_STORAGE_URL to a path.", id="hub.E001")]
+        return [Error(str(error), hint="Set HUB_STORAGE_URL to a path or to s3://bucket?endpoint=...", id="hub.E001")]
     return []
 
 

@@ -132,6 +132,8 @@ def receive_part(upload: Upload, *, index: int, number: int, chunks: Iterable[by
     try:
         receipt, sha256 = blob_store().write_part(_key(upload, file), number, chunks, size_bytes=plan.size_bytes)
     except StorageError as error:
+        if error.code != "size_mismatch":
+            raise
         raise Unprocessable(error.code, f"{file.path}: {error.detail}", hint="Send the part again.") from error
     return receipt.size_bytes, sha256
 
@@ -214,6 +216,8 @@ def _promote(upload: Upload, file: UploadFile, sha256: str) -> Any:
     try:
         return blob_store().promote(_key(upload, file), [part.number for part in parts], sha256=sha256)
     except StorageError as error:
+        if error.code not in ("digest_mismatch", "part_missing"):
+            raise
         if error.code == "digest_mismatch":
             blob_store().discard(_key(upload, file))
         raise Unprocessable(
