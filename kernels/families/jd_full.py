@@ -35,13 +35,13 @@ def jd_full(
     seed: int = 0,
     restarts: int = 0,
     max_iterations: int = 100,
-    tolerance: float = 5e-4,
+    tolerance: float = 1e-5,
     progress: Progress | None = None,
 ) -> JointFit:
     """Minimise `sum w_i ||D_i - U Sigma_i V^T||_F^2` over shared U (d_out, k), V (d_in, k) and Sigma_i (k, k).
 
     Compress then Serve (arXiv 2407.00066, section 3), which is Tucker-2: alternating Rayleigh-Ritz steps in factor
-    space, about 8 N r d k operations an iteration. `weights` defaults to 1 / ||D_i||^2. The start is the truncated
+    space, about 12 N r d k operations an iteration. `weights` defaults to 1 / ||D_i||^2. The start is the truncated
     HOSVD; `restarts` more starts are random and the best fit wins. A fit ends when all further iterations are
     expected to explain less than `tolerance` of what is left unexplained. Same seed and device, same bytes.
     `progress(iteration, max_iterations)`.
@@ -61,7 +61,7 @@ def fit(
     seed: int = 0,
     restarts: int = 0,
     max_iterations: int = 100,
-    tolerance: float = 5e-4,
+    tolerance: float = 1e-5,
     progress: Progress | None = None,
 ) -> JointFit:
     """`jd_full` on a packed pool, from the HOSVD start or, warm, from an earlier basis of the same rank.
@@ -141,9 +141,11 @@ def _iterate(
     b, a = pool.images(U, V)
     captured = [_captured(pool, b, a)]
     floor = 1e-14 if pool.P.dtype == torch.float64 else 1e-7
+    step_u: Tensor | None = None
+    step_v: Tensor | None = None
     for iteration in range(max_iterations):
-        U, b = _improved(pool.P, pool.weights, U, b, a)
-        V, a = _improved(pool.Q, pool.weights, V, a, b)
+        U, b, step_u = _improved(pool.P, pool.weights, U, b, a, step_u)
+        V, a, step_v = _improved(pool.Q, pool.weights, V, a, b, step_v)
         captured.append(_captured(pool, b, a))
         if progress:
             progress(iteration + 1, max_iterations)
@@ -160,34 +162,36 @@ def _gain_to_come(captured: list[float]) -> float:
     return gain * ratio / (1.0 - ratio)
 
 
-def _improved(X: Tensor, weights: Tensor, U: Tensor, own: Tensor, other: Tensor) -> tuple[Tensor, Tensor]:
-    """The best k directions within [U, gradient] for a fixed other side, and their image.
+def _improved(
+    X: Tensor, weights: Tensor, U: Tensor, own: Tensor, other: Tensor, last_step: Tensor | None
+) -> tuple[Tensor, Tensor, Tensor]:
+    """The best k directions within [U, gradient, last step] for a fixed other side, their image, and this step.
 
     X (d, N r), U (d, k), own = X_i^T U (N, r, k), other (N, r, k'). The gradient of the captured energy is
-    `sum w_i X_i other_i (own_i^T other_i)^T`; a Ritz step in twice the space costs no more passes over X than a power
-    step and converges in the square root of its iterations.
+    `sum w_i X_i other_i (own_i^T other_i)^T`. Keeping the direction of the last step makes the iteration a conjugate
+    one (LOBPCG; Knyazev 2001, section 4): several times fewer passes over X, and it leaves plateaus behind.
     """
     k, omega = U.shape[1], weights.to(X.dtype)[:, None, None]
     gradient = X @ (omega * other @ (other.mT @ own)).flatten(0, 1)
-    space = _widened(U, gradient)
+    space = _widened(U, gradient if last_step is None else torch.cat([gradient, last_step], 1))
     both = torch.cat([own, image(X, space[:, k:], own.shape[0])], 2)
     cores = (both.mT @ other) * omega.sqrt()
     wide = cores.transpose(0, 1).flatten(1)
     _, Y = torch.linalg.eigh((wide @ wide.T).double())
     Y = Y.flip(1)[:, :k].to(X.dtype)
-    return space @ Y, both @ Y
+    return space @ Y, both @ Y, space[:, k:] @ Y[k:]
 
 
-def _widened(U: Tensor, gradient: Tensor) -> Tensor:
-    """Orthonormal [U, W] (d, <= 2k) whose span holds U and the gradient (d, k)."""
+def _widened(U: Tensor, directions: Tensor) -> Tensor:
+    """Orthonormal [U, W] (d, <= k + c) whose span holds U (d, k) and the directions (d, c)."""
     k = U.shape[1]
-    if 2 * k <= U.shape[0]:
-        gradient = gradient - U @ (U.T @ gradient)
-        gradient = gradient / torch.linalg.vector_norm(gradient, dim=0).clamp(min=torch.finfo(U.dtype).tiny)
-        W, _ = torch.linalg.qr(gradient - U @ (U.T @ gradient))
+    if k + directions.shape[1] <= U.shape[0]:
+        outside = directions - U @ (U.T @ directions)
+        outside = outside / torch.linalg.vector_norm(outside, dim=0).clamp(min=torch.finfo(U.dtype).tiny)
+        W, _ = torch.linalg.qr(outside - U @ (U.T @ outside))
         if float((U.T @ W).abs().max()) < 10 * torch.finfo(U.dtype).eps:
             return torch.cat([U, W], 1)
-    space, _ = torch.linalg.qr(torch.cat([U, gradient], 1))  # safe where the gradient has no more directions
+    space, _ = torch.linalg.qr(torch.cat([U, directions], 1))  # safe where nothing is left outside U
     return torch.cat([U, space[:, k:]], 1)
 
 

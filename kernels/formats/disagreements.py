@@ -78,7 +78,9 @@ def _rank_rows(grouped: Grouped, config: Mapping[str, Any]) -> list[dict[str, An
     wrong = [
         (pair.module, pair.rank, declared)
         for pair in grouped.pairs
-        if grouped.format == "peft" and (declared := rank_of(config, pair.module)) and declared != pair.rank
+        if grouped.format == "peft"
+        and (declared := rank_of(config, pair.module))
+        and declared != pair.rank
         # Factors of stacked experts (target_parameters) hold one rank for each expert.
         and not (config.get("target_parameters") and pair.rank % declared == 0)
     ]
