@@ -72,8 +72,10 @@ class HubProcess:
         return {path.name for path in (self.data_dir / "store" / "blobs").glob("??/??/*")}
 
     def staged(self) -> list[Path]:
-        """Files of unfinished uploads."""
-        return [path for path in (self.data_dir / "store" / "staging").rglob("*") if path.is_file()]
+        """Received parts of unfinished uploads; a part being written has a hidden name and does not count."""
+        return [
+            path for path in (self.data_dir / "store" / "staging").rglob("*") if path.name.isdigit() and path.is_file()
+        ]
 
 
 class Api:

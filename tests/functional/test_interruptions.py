@@ -67,8 +67,7 @@ def test_a_client_killed_half_way_resumes_where_it_was(
         time.sleep(0.005)
     first.send_signal(signal.SIGKILL)
     first.wait()
-    received = {path: path.stat().st_mtime_ns for path in impatient_hub.staged()}
-    assert len(received) >= 20, "the client was killed before it had sent enough"
+    assert len(impatient_hub.staged()) >= 20, "the client was killed before it had sent enough"
     assert pusher("GET", f"/adapters/{NAME}").status_code == 404, "nothing is visible of half an upload"
 
     second = start_push(impatient_hub, pusher, large_lora)
