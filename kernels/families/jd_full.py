@@ -3,28 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 
 import torch
 from torch import Tensor
 
 from ..lowrank import LowRankUpdate, column_signs
 from .basis import Basis, BoundViolated, JointFit, project_pool
+from .jd_start import Start, hosvd_start, random_start
 from .pool import Pool, image, pack
 
 Progress = Callable[[int, int], None]
-_EXACT_SIDE = 512  # up to this size the HOSVD start is exact
-_OVERSAMPLING, _POWER_STEPS = 8, 2
-
-
-@dataclass(frozen=True, eq=False)
-class Start:
-    """A start U (d_out, k_out), V (d_in, k_in); energies outside it and, of any fit, a lower bound."""
-
-    U: Tensor
-    V: Tensor
-    lower_bound: float = 0.0
-    upper_bound: float = 1.0
+_SMALL = 1 << 20  # values of P and Q up to which a second start costs little
 
 
 def jd_full(
@@ -42,9 +31,9 @@ def jd_full(
 
     Compress then Serve (arXiv 2407.00066, section 3), which is Tucker-2: alternating Rayleigh-Ritz steps in factor
     space, about 12 N r d k operations an iteration. `weights` defaults to 1 / ||D_i||^2. The start is the truncated
-    HOSVD; `restarts` more starts are random and the best fit wins. A fit ends when all further iterations are
-    expected to explain less than `tolerance` of what is left unexplained. Same seed and device, same bytes.
-    `progress(iteration, max_iterations)`.
+    HOSVD, first improved within its leading 2 k directions; `restarts` more starts are random and the best fit wins. A
+    fit ends when all further iterations are expected to explain less than `tolerance` of what is left unexplained.
+    Same seed and device, same bytes. `progress(iteration, max_iterations)` counts anew for each start.
     ValueError for a rank below 1; BoundViolated when the error leaves its theoretical bounds.
     """
     pool = pack(updates, weights=weights)
@@ -76,61 +65,27 @@ def fit(
         options = {"seed": seed, "restarts": restarts, "max_iterations": max_iterations}
         small = fit(core, rank, tolerance=tolerance, progress=progress, **options)  # type: ignore[arg-type]
         return _lifted(small, left, right)
-    first = hosvd_start(pool, rank, seed=seed) if start is None else Start(start.U, start.V)
-    starts = [first, *(_random_start(pool, rank, seed=seed + 1 + turn) for turn in range(restarts))]
+    limits = (max_iterations, tolerance)
+    starts = [Start(start.U, start.V)] if start else _first_starts(pool, rank, seed, *limits)
+    starts += [random_start(pool, rank, seed=seed + 1 + turn) for turn in range(restarts)]
     runs = [_iterate(pool, one, max_iterations, tolerance, progress) for one in starts]
     U, V, captured, is_converged = max(runs, key=lambda run: run[2][-1])
-    return _finish(pool, first, U, V, captured, is_converged)
+    return _finish(pool, starts[0], U, V, captured, is_converged)
 
 
-def hosvd_start(pool: Pool, rank: int, *, seed: int = 0) -> Start:
-    """Leading left singular vectors of `[U_i S_i w_i^1/2]` and of `[V_i S_i w_i^1/2]`, with the bounds they give."""
-    column_weights = (pool.s * pool.weights[:, None]).sqrt().flatten()
-    U, left, left_slack = _leading(pool.P, column_weights, rank, seed)
-    V, right, right_slack = _leading(pool.Q, column_weights, rank, seed)
-    total = float(pool.weights.sum())
-    tail_left, tail_right = max(0.0, total - left), max(0.0, total - right)
-    own = float((pool.s[:, min(U.shape[1], V.shape[1]) :].square().sum(1) * pool.weights).sum())
-    return Start(U, V, max(tail_left * left_slack, tail_right * right_slack, own), tail_left + tail_right)
+def _first_starts(pool: Pool, rank: int, seed: int, max_iterations: int, tolerance: float) -> list[Start]:
+    """The best fit within the leading 2 k directions of either side; of small pools the leading k directions too.
 
-
-def _leading(X: Tensor, column_weights: Tensor, rank: int, seed: int) -> tuple[Tensor, float, float]:
-    """Leading directions (d, k) of `X diag(c)`, their energy, and the factor that makes its tail a lower bound."""
-    d, m = X.shape
-    rank = min(rank, d, m)
-    c = column_weights.to(X.dtype)[:, None]
-    if min(d, m) <= _EXACT_SIDE:
-        M = X.double() * column_weights
-        if d <= m:
-            energies, Q = torch.linalg.eigh(M @ M.T)
-        else:
-            energies, W = torch.linalg.eigh(M.T @ M)
-            Q, _ = torch.linalg.qr((M @ W).flip(1))
-            Q = Q.flip(1)
-        energies, Q = energies.flip(0)[:rank], Q.flip(1)[:, :rank]
-        return Q.to(X.dtype).contiguous(), float(energies.clamp(min=0).sum()), 1.0
-    width = min(rank + _OVERSAMPLING, d, m)
-    generator = torch.Generator().manual_seed(seed)
-    sketch = torch.randn(m, width, generator=generator, dtype=X.dtype).to(X.device)
-    Q, _ = torch.linalg.qr(X @ (c * sketch))
-    for _ in range(_POWER_STEPS):
-        Z, _ = torch.linalg.qr(c * (X.T @ Q))
-        Q, _ = torch.linalg.qr(X @ (c * Z))
-    image_of_Q = (c * (X.T @ Q)).double()
-    energies, W = torch.linalg.eigh(image_of_Q.T @ image_of_Q)
-    # The randomised tail is too large by at most this factor in expectation (Halko, Martinsson, Tropp 2011, 10.4).
-    slack = (1 + rank / (_OVERSAMPLING - 1)) ** (-1 / (2 * _POWER_STEPS + 1))
-    U = Q @ W.flip(1)[:, :rank].to(X.dtype)
-    return U, float(energies.flip(0)[:rank].sum()), slack
-
-
-def _random_start(pool: Pool, rank: int, *, seed: int) -> Start:
-    generator = torch.Generator().manual_seed(seed)
-    sides = []
-    for X in (pool.P, pool.Q):
-        columns = torch.randn(X.shape[1], min(rank, *X.shape), generator=generator, dtype=X.dtype)
-        sides.append(torch.linalg.qr(X @ columns.to(X.device))[0])
-    return Start(sides[0], sides[1])
+    The small iterations of the former spare most of the large ones. Either may end in the better optimum.
+    """
+    wide = hosvd_start(pool, rank, width=2 * rank, seed=seed)
+    small = Pool(wide.U.T @ pool.P, wide.V.T @ pool.Q, pool.s, pool.norms, pool.weights)
+    U, V = (torch.eye(len(X), min(rank, len(X)), dtype=X.dtype, device=X.device) for X in (small.P, small.Q))
+    U, V, _, _ = _iterate(small, Start(U, V), max_iterations, tolerance, None)
+    starts = [Start(wide.U @ U, wide.V @ V, wide.lower_bound, wide.upper_bound)]
+    if pool.P.numel() + pool.Q.numel() <= _SMALL:
+        starts.append(Start(wide.U[:, :rank], wide.V[:, :rank]))
+    return starts
 
 
 def _iterate(
@@ -172,12 +127,12 @@ def _improved(
     one (LOBPCG; Knyazev 2001, section 4): several times fewer passes over X, and it leaves plateaus behind.
     """
     k, omega = U.shape[1], weights.to(X.dtype)[:, None, None]
-    gradient = X @ (omega * other @ (other.mT @ own)).flatten(0, 1)
+    seen = omega * (other @ other.mT)  # (N, r, r): the other side enters a step only through these
+    gradient = X @ (seen @ own).flatten(0, 1)
     space = _widened(U, gradient if last_step is None else torch.cat([gradient, last_step], 1))
     both = torch.cat([own, image(X, space[:, k:], own.shape[0])], 2)
-    cores = (both.mT @ other) * omega.sqrt()
-    wide = cores.transpose(0, 1).flatten(1)
-    _, Y = torch.linalg.eigh((wide @ wide.T).double())
+    energy = both.flatten(0, 1).T @ (seen @ both).flatten(0, 1)
+    _, Y = torch.linalg.eigh((energy + energy.T).double())
     Y = Y.flip(1)[:, :k].to(X.dtype)
     return space @ Y, both @ Y, space[:, k:] @ Y[k:]
 
