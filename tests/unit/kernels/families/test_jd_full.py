@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import itertools
+
 import pytest
 import torch
 from hypothesis import given, settings
@@ -224,6 +226,7 @@ def test_a_family_of_real_adapters_is_compressed_within_its_bounds():
 def test_progress_is_told():
     seen: list[tuple[int, int]] = []
     jd_full(make_pool(6, 3, 20, 26), rank=3, max_iterations=9, progress=lambda done, total: seen.append((done, total)))
-    assert seen[0] == (1, 9) and {total for _, total in seen} == {9}
+    assert seen[0] == (1, 9)
+    assert {total for _, total in seen} == {9}
     steps = [done for done, _ in seen]
-    assert all(after in (before + 1, 1) for before, after in zip(steps, steps[1:], strict=False)), "each start counts"
+    assert all(after in (before + 1, 1) for before, after in itertools.pairwise(steps)), "each start counts"
