@@ -20,6 +20,7 @@ from pathlib import Path
 from typing import Any
 
 Tick = Callable[[float | None, str], bool]
+Beat = Callable[[float | None, str], None]
 _TICK_SECONDS = 0.25
 _MOST_BYTES = 256 << 20
 _context = multiprocessing.get_context("forkserver")

@@ -8,6 +8,7 @@ from catalog.bases.models import BaseModel
 from catalog.bases.services import record_failure, record_shapes
 from catalog.jobs.models import Job
 from kernels.formats.base_shapes import BaseShapes
+from workers.children import Beat
 
 
 class DescribeBase:
@@ -16,7 +17,7 @@ class DescribeBase:
     function = "workers.computing:describe_base"
 
     @contextmanager
-    def prepare(self, job: Job) -> Iterator[dict[str, Any]]:
+    def prepare(self, job: Job, beat: Beat) -> Iterator[dict[str, Any]]:
         base = BaseModel.objects.get(pk=job.payload["base_id"])
         yield {"config": base.config, "id": base.name, "revision": base.revision}
 

@@ -12,7 +12,7 @@ from catalog.errors import DomainError
 from catalog.jobs.models import Job
 from catalog.jobs.services import Claim, LeaseLost, claim, complete, fail, renew, stop_cancelled
 from catalog.plain import plain_text, plain_value
-from workers.children import ChildFailed, ChildStopped, run_in_child
+from workers.children import Beat, ChildFailed, ChildStopped, run_in_child
 
 log = logging.getLogger(__name__)
 _PROGRESS_SECONDS = 1.0
@@ -22,12 +22,17 @@ class Handler(Protocol):
     """What a kind of job needs: inputs from the database, a function for the child, effects on the database."""
 
     function: str
-    """``module:name`` of the function that the child calls with the prepared argument."""
+    """``module:name`` of the function that the child calls with the prepared argument.
 
-    def prepare(self, job: Job) -> AbstractContextManager[dict[str, Any]]:
+    Empty where nothing is computed from a file's contents (bytes are moved or hashed): then ``prepare`` does the work
+    and what it yields is the outcome.
+    """
+
+    def prepare(self, job: Job, beat: Beat) -> AbstractContextManager[dict[str, Any]]:
         """The child's argument: plain values and local paths, valid inside the ``with`` block.
 
-        Raises ChildFailed where the job must wait for another one; so may ``apply``.
+        ``beat(progress, note)`` renews the lease; whatever takes seconds calls it now and then. It raises ChildStopped
+        or LeaseLost, which pass through. Raises ChildFailed where the job must wait for another one; so may ``apply``.
         """
 
     def apply(self, job: Job, outcome: dict[str, Any]) -> dict[str, Any]:
@@ -61,15 +66,9 @@ def _run(claimed: Claim, handler: Handler) -> None:
     try:
         if job.is_cancel_requested:
             raise ChildStopped
-        with handler.prepare(job) as argument:
-            answer = run_in_child(
-                handler.function,
-                argument,
-                memory_bytes=settings.HUB_CHILD_MEMORY_BYTES,
-                seconds=settings.HUB_CHILD_SECONDS,
-                on_tick=_Renewal(claimed),
-            )
-        outcome = plain_value(answer)
+        renewal = _Renewal(claimed)
+        with handler.prepare(job, renewal.beat) as argument:
+            outcome = plain_value(_computed(handler.function, argument, renewal) if handler.function else argument)
         complete(claimed, lambda: handler.apply(job, outcome))
     except LeaseLost:
         raise
@@ -83,6 +82,16 @@ def _run(claimed: Claim, handler: Handler) -> None:
     except Exception as error:
         log.exception("job %s failed", job.pk)
         _fail(claimed, handler, "internal_error", f"{type(error).__name__}: {error}", is_final=False)
+
+
+def _computed(function: str, argument: dict[str, Any], renewal: "_Renewal") -> dict[str, Any]:
+    return run_in_child(
+        function,
+        argument,
+        memory_bytes=settings.HUB_CHILD_MEMORY_BYTES,
+        seconds=settings.HUB_CHILD_SECONDS,
+        on_tick=renewal,
+    )
 
 
 def _fail(claimed: Claim, handler: Handler, code: str, detail: str, *, is_final: bool) -> None:
@@ -110,3 +119,8 @@ class _Renewal:
             return True
         self._renewed_at = now
         return renew(self._claimed, progress=progress, note=note)
+
+    def beat(self, progress: float | None, note: str) -> None:
+        """The same for work in this process. Raises ChildStopped when the job should stop."""
+        if not self(progress, note):
+            raise ChildStopped

@@ -19,7 +19,7 @@ from kernels.formats.adapter_config import is_local_path
 from kernels.formats.base_shapes import BaseShapes
 from kernels.formats.compatibility import fits
 from kernels.formats.disagreements import declared_base
-from workers.children import ChildFailed
+from workers.children import Beat, ChildFailed
 
 _MAX_CONFIG_BYTES = 1 << 20
 _MAX_SUGGESTIONS = 3
@@ -33,16 +33,16 @@ class ValidateRevision:
     function = "workers.computing:inspect_revision"
 
     @contextmanager
-    def prepare(self, job: Job) -> Iterator[dict[str, Any]]:
+    def prepare(self, job: Job, beat: Beat) -> Iterator[dict[str, Any]]:
         revision = Revision.objects.get(pk=job.payload["revision_id"])
         base = base_of(revision)
         _wait_until_described(base)
         shapes = BaseModelShapes.objects.filter(base=base).first() if base else None
         with ExitStack() as stack:
-            files = {
-                file.path: str(stack.enter_context(blob_store().local_path(file.blob_id)))
-                for file in revision.files.all()
-            }
+            files = {}
+            for file in revision.files.all():
+                beat(None, "")
+                files[file.path] = str(stack.enter_context(blob_store().local_path(file.blob_id)))
             yield {
                 "files": files,
                 "base": shapes.table if shapes else None,

@@ -44,7 +44,7 @@ def validate(job_id: str) -> None:
     """What a worker does with the job, in this process."""
     claimed, handler = claim(job_id), ValidateRevision()
     assert claimed is not None
-    with handler.prepare(claimed.job) as argument:
+    with handler.prepare(claimed.job, lambda progress, note: None) as argument:
         outcome = inspect_revision(argument, lambda *said: None)
     complete(claimed, lambda: handler.apply(claimed.job, outcome))
 

@@ -35,11 +35,11 @@ def test_a_base_whose_shapes_are_being_computed_is_waited_for(pushed: tuple[Job,
     settings.HUB_JOB_LEASE_SECONDS = 0
     job, base = pushed
     become(base, BaseState.PENDING)
-    with pytest.raises(ChildFailed) as caught, ValidateRevision().prepare(job):
+    with pytest.raises(ChildFailed) as caught, ValidateRevision().prepare(job, lambda progress, note: None):
         pass
     assert (caught.value.code, caught.value.is_final) == ("base_pending", False)
     become(base, BaseState.READY)
-    with ValidateRevision().prepare(job) as argument:
+    with ValidateRevision().prepare(job, lambda progress, note: None) as argument:
         assert argument["base"]["id"] == "tiny/llama"
 
 
