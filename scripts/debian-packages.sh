@@ -6,6 +6,10 @@ set -euo pipefail
 packages=(
     chromium        # the browser tests open the real pages
     chromium-driver # lets the browser tests steer it; its version must be the browser's
+    postgresql      # the database of a hub on several machines; the tests start servers of their own
+    redis-server    # its broker, likewise
+    nginx-light     # the proxy before several web processes, likewise
+    faketime        # a worker whose clock is wrong
 )
 
 missing() {
@@ -21,20 +25,20 @@ install_missing() {
     mapfile -t wanted < <(missing)
     ((${#wanted[@]})) || return 0
     if ! command -v apt-get >/dev/null; then
-        echo "Not a Debian system. The browser tests are skipped unless these are here: ${wanted[*]}" >&2
+        echo "Not a Debian system. The tests that need them are skipped without: ${wanted[*]}" >&2
         return 0
     fi
     if ((EUID != 0)); then
         if ! sudo --non-interactive true 2>/dev/null; then
-            echo "Missing for the browser tests, which are skipped: apt-get install ${wanted[*]}" >&2
+            echo "Missing; the tests that need them are skipped: apt-get install ${wanted[*]}" >&2
             return 0
         fi
         as_root=(sudo --non-interactive)
     fi
-    echo "Installing for the browser tests: ${wanted[*]}"
+    echo "Installing for the tests: ${wanted[*]}"
     if ! "${as_root[@]}" env DEBIAN_FRONTEND=noninteractive sh -c \
         'apt-get update --quiet && exec apt-get install --quiet --yes --no-install-recommends "$@"' apt "${wanted[@]}"; then
-        echo "Could not install ${wanted[*]}; the browser tests are skipped" >&2
+        echo "Could not install ${wanted[*]}; the tests that need them are skipped" >&2
     fi
 }
 
