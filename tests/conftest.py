@@ -13,7 +13,12 @@ SHARED = REPOSITORY.parent / "shared"
 # Fast folders first, so that a mistake shows before the slow ones begin.
 FOLDERS = ("unit", "contract", "hostile", "interop", "functional", "browser", "faults")
 
-pytest_plugins = ["tests.literature.report", "tests.servers.swift"]
+pytest_plugins = [
+    "tests.literature.report",
+    "tests.servers.swift",
+    "tests.servers.postgres",
+    "tests.servers.redis",
+]
 
 
 @pytest.fixture(scope="session")
