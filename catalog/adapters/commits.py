@@ -12,7 +12,6 @@ from catalog.adapters.models import Adapter, Blob, File, Revision, RevisionState
 from catalog.errors import Conflict
 from catalog.jobs.services import submit
 from catalog.names import check_version, version_key
-from storage import BlobReceipt
 
 VALIDATE_REVISION = "validate_revision"
 
@@ -23,14 +22,6 @@ class Commit:
 
     revision: Revision
     is_new: bool
-
-
-def add_blob(receipt: BlobReceipt) -> Blob:
-    """The row for bytes that the store has just hashed."""
-    blob, _ = Blob.objects.get_or_create(
-        sha256=receipt.sha256, defaults={"git_id": receipt.git_id, "size_bytes": receipt.size_bytes}
-    )
-    return blob
 
 
 @transaction.atomic

@@ -3,8 +3,9 @@
 from django.conf import settings
 from django.db import models
 from django.db.models import Q
+from django.db.models.functions import Now
 
-from catalog.adapters.querysets import AdapterQuerySet, RevisionQuerySet
+from catalog.adapters.querysets import AdapterQuerySet, BlobQuerySet, RevisionQuerySet
 from catalog.names import fold
 
 
@@ -47,13 +48,43 @@ class Adapter(models.Model):
         return self.full_name
 
 
+class BlobState(models.TextChoices):
+    """What the store holds under a digest, as far as the hub knows."""
+
+    ARRIVING = "arriving"
+    STORED = "stored"
+    DAMAGED = "damaged"
+
+
 class Blob(models.Model):
-    """Bytes that the hub holds and has hashed itself."""
+    """Bytes by digest. The row is the lock of its digest: whoever writes or deletes the object holds or touches it.
+
+    ``arriving``: somebody says that these bytes come, or an object was found that no row knew; nothing is known of
+    the bytes. ``stored``: the hub has hashed them itself. ``damaged``: the store hands out other bytes.
+    """
 
     sha256 = models.CharField(max_length=64, primary_key=True)
-    git_id = models.CharField(max_length=40)
+    git_id = models.CharField(max_length=40, blank=True, default="", db_default="")
     size_bytes = models.BigIntegerField()
+    state = models.CharField(
+        max_length=16, choices=BlobState, default=BlobState.STORED, db_default=BlobState.STORED.value
+    )
     created_at = models.DateTimeField(auto_now_add=True)
+    # When somebody last said that he needs these bytes; garbage collection counts its grace from here.
+    touched_at = models.DateTimeField(db_default=Now())
+    condemned_at = models.DateTimeField(null=True, blank=True)
+    scrubbed_at = models.DateTimeField(null=True, blank=True)
+
+    objects = BlobQuerySet.as_manager()
+
+    class Meta:
+        indexes = [
+            models.Index(fields=["state"], name="blobs_not_stored", condition=~Q(state="stored")),
+            models.Index(fields=["condemned_at"], name="blobs_condemned", condition=Q(condemned_at__isnull=False)),
+        ]
+
+    def __str__(self) -> str:
+        return f"blob {self.sha256}"
 
 
 class RevisionState(models.TextChoices):

@@ -9,7 +9,7 @@ from catalog.accounts.querysets import REVIEW_ROLES, Actor, is_staff, namespaces
 from catalog.names import fold, split_full_name
 
 if TYPE_CHECKING:
-    from catalog.adapters.models import Adapter, Revision  # noqa: F401  (named in the base classes below)
+    from catalog.adapters.models import Adapter, Blob, Revision  # noqa: F401  (named in the base classes below)
 
 OPEN_STATES = ("published", "yanked")
 
@@ -30,6 +30,22 @@ class AdapterQuerySet(models.QuerySet["Adapter", "Adapter"]):
         """The one that ``namespace/name`` stands for, whatever its case and separators."""
         namespace, name = split_full_name(full_name)
         return self.filter(namespace__folded=fold(namespace), folded=fold(name))
+
+
+class BlobQuerySet(models.QuerySet["Blob", "Blob"]):
+    """Blobs by what the hub knows of them."""
+
+    def stored(self) -> "BlobQuerySet":
+        """Those whose bytes are here and right: the only ones an answer may rely on."""
+        return self.filter(state="stored")
+
+    def hashed(self) -> "BlobQuerySet":
+        """Those that the hub has hashed at some time, their bytes being right, damaged or on their way again."""
+        return self.exclude(git_id="")
+
+    def unreferenced(self) -> "BlobQuerySet":
+        """Those that no file of any revision names."""
+        return self.filter(files=None)
 
 
 class RevisionQuerySet(models.QuerySet["Revision", "Revision"]):

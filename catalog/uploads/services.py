@@ -12,7 +12,8 @@ from django.db.models import Q
 from django.utils import timezone
 
 from catalog.accounts.models import Namespace, User
-from catalog.adapters.commits import Commit, add_blob, commit, same_files_published
+from catalog.adapters.blobs import add_blob, expect_blob, is_whole
+from catalog.adapters.commits import Commit, commit, same_files_published
 from catalog.adapters.git_objects import tree_id
 from catalog.adapters.models import Adapter, Blob, Revision, Visibility
 from catalog.adapters.services import create_adapter, namespace_for_push
@@ -189,7 +190,8 @@ def _commit(actor: User, upload: Upload, files: list[UploadFile], digests: dict[
     receipts = {file.path: _promote(upload, file, digests[file.path]) for file in files}
     with transaction.atomic():
         adapter = create_adapter(actor, full_name=upload.full_name, visibility=upload.visibility, exist_ok=True)
-        blobs = {path: add_blob(receipt) for path, receipt in receipts.items()}
+        # In the order of their digests, so that two commits of the same files never wait for each other.
+        blobs = {path: add_blob(receipts[path]) for path in sorted(receipts, key=lambda path: receipts[path].sha256)}
         made = commit(
             adapter,
             author=actor,
@@ -213,6 +215,7 @@ def _promote(upload: Upload, file: UploadFile, sha256: str) -> Any:
             field="files",
             hint="Send them, then finish again.",
         )
+    expect_blob(sha256, file.size_bytes)
     try:
         return blob_store().promote(_key(upload, file), [part.number for part in parts], sha256=sha256)
     except StorageError as error:
@@ -243,10 +246,13 @@ def _already_published(namespace: Namespace, name: str, version: str, files: lis
     adapter = Adapter.objects.live().filter(namespace=namespace, name=name).first()
     if adapter is None or not all(file.sha256 for file in files) or not adapter.versions.filter(name=version).exists():
         return None
-    known = dict(Blob.objects.filter(sha256__in=[f.sha256 for f in files if f.sha256]).values_list("sha256", "git_id"))
+    known = Blob.objects.hashed().filter(sha256__in=[file.sha256 for file in files])
+    git_ids = dict(known.values_list("sha256", "git_id"))
     # An unknown digest can only mean other files; forty zeros stand for it, which no content hashes to.
-    tree = tree_id((file.path, known.get(file.sha256, "0" * 40)) for file in files)
-    return same_files_published(adapter, version, tree)
+    tree = tree_id((file.path, git_ids.get(file.sha256, "0" * 40)) for file in files)
+    published = same_files_published(adapter, version, tree)
+    # Where the store's copy is damaged, the same bytes are welcome: they repair it.
+    return published if published is not None and is_whole(published) else None
 
 
 def _check_digests(files: list[UploadFile], digests: dict[str, str]) -> None:

@@ -10,6 +10,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
+from catalog.adapters.blobs import require_stored
 from catalog.adapters.models import Blob
 from catalog.adapters.queries import get_adapter, get_revision
 from catalog.errors import NotFound
@@ -39,6 +40,7 @@ class FileView(APIView):
 
 def serve_blob(request: Request, blob: Blob, *, name: str) -> HttpResponseBase:
     """A blob as 200, 206, 304 or 416; its ETag is the quoted SHA-256, and it is never shown inline."""
+    require_stored(blob)
     etag = f'"{blob.sha256}"'
     headers = {
         "ETag": etag,
