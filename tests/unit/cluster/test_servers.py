@@ -127,7 +127,7 @@ def test_the_role_of_the_hub_is_no_superuser(postgres: Postgres) -> None:
 def test_no_password_shows_in_the_list_of_processes_and_none_gets_in_without(tmp_path: Path) -> None:
     if reason := why_not():
         pytest.skip(reason)
-    with Redis(tmp_path, password="a long password") as server:
+    with Redis(tmp_path, password="a-long-password") as server:
         shown = subprocess.run(["ps", "-ww", "-o", "args=", "-p", str(server.pid)], capture_output=True, text=True)
         assert "redis-server" in shown.stdout
         assert server.password not in shown.stdout
