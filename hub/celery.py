@@ -1,8 +1,10 @@
-"""The Celery application. Messages carry only a job's id; the database row is the truth."""
+"""The Celery application. A message says that there is one job more; the database row is the truth."""
 
 import os
+from typing import Any
 
 from celery import Celery
+from kombu import Queue
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "hub.settings")
 
@@ -12,22 +14,35 @@ def make_app() -> Celery:
     from django.conf import settings
 
     application = Celery("hub", broker=settings.HUB_BROKER_URL)
-    in_memory = settings.HUB_BROKER_URL.startswith("memory://")
     application.conf.update(
         task_ignore_result=True,
         task_default_queue="cpu",
+        task_queues=[Queue(name) for name in ("cpu", "gpu")],
+        # Acknowledged when taken: a message lost with its worker is no loss, the row is found by whoever looks next.
+        # So nothing is ever delivered a second time, and Redis's visibility timeout does not matter.
         task_acks_late=False,
         task_publish_retry=False,
         broker_connection_retry_on_startup=True,
-        # The in-memory broker is polled: each look is one check of an empty queue, so look often.
-        broker_transport_options={"polling_interval": 0.02} if in_memory else {"socket_connect_timeout": 3},
+        broker_connection_max_retries=None,
+        broker_transport_options=_transport_options(settings.HUB_BROKER_URL),
+        # Children are processes of a forkserver, which the daemons of a prefork pool may not have.
+        worker_pool="threads",
+        worker_concurrency=settings.HUB_WORKER_THREADS,
         worker_hijack_root_logger=False,
         worker_prefetch_multiplier=1,
         imports=["workers.tasks"],
     )
+    application.steps["worker"].add("workers.bootstep:Duties")
     # Tasks sent from threads of the web process find this application, not a default one on amqp://.
     application.set_default()
     return application
+
+
+def _transport_options(broker_url: str) -> dict[str, Any]:
+    if broker_url.startswith("memory://"):
+        # The in-memory broker is polled: each look is one check of an empty queue, so look often.
+        return {"polling_interval": 0.02}
+    return {"socket_connect_timeout": 3, "socket_timeout": 3}
 
 
 app = make_app()

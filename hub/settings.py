@@ -121,9 +121,11 @@ DATA_UPLOAD_MAX_MEMORY_SIZE = 8 << 20
 # Jobs
 HUB_BROKER_URL = env.str("HUB_BROKER_URL", default="memory://localhost/")
 HUB_JOB_SENDER = env.str("HUB_JOB_SENDER", default="workers.sender.send")
+HUB_JOB_REVIVER = "workers.kinds.revive"
 HUB_JOB_LEASE_SECONDS = env.int("HUB_JOB_LEASE_SECONDS", default=30)
 HUB_JOB_MAX_ATTEMPTS = env.int("HUB_JOB_MAX_ATTEMPTS", default=3)
 HUB_JOB_SWEEP_SECONDS = env.int("HUB_JOB_SWEEP_SECONDS", default=30)
+HUB_JOB_LOOK_SECONDS = env.float("HUB_JOB_LOOK_SECONDS", default=5.0)
 HUB_WORKER_THREADS = env.int("HUB_WORKER_THREADS", default=1)
 HUB_CHILD_MEMORY_BYTES = env.int("HUB_CHILD_MEMORY_BYTES", default=2 << 30)
 HUB_CHILD_SECONDS = env.int("HUB_CHILD_SECONDS", default=300)

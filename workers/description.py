@@ -5,7 +5,7 @@ from contextlib import contextmanager
 from typing import Any
 
 from catalog.bases.models import BaseModel
-from catalog.bases.services import record_failure, record_shapes
+from catalog.bases.services import record_failure, record_shapes, reopen_base
 from catalog.jobs.models import Job
 from kernels.formats.base_shapes import BaseShapes
 from workers.children import Beat
@@ -30,3 +30,6 @@ class DescribeBase:
         base = BaseModel.objects.filter(pk=job.payload["base_id"]).first()
         if base is not None:
             record_failure(base, error)
+
+    def revive(self, job: Job) -> None:
+        reopen_base(job.payload["base_id"])

@@ -2,6 +2,7 @@
 
 from catalog.adapters.commits import VALIDATE_REVISION
 from catalog.bases.services import DESCRIBE_BASE
+from catalog.errors import Conflict
 from catalog.jobs.models import Job
 from workers.description import DescribeBase
 from workers.supervisor import Handler
@@ -19,3 +20,14 @@ def abandon_exhausted(job: Job) -> None:
     """Settle what hung on a job that the sweep gives up."""
     if job.kind in HANDLERS:
         HANDLERS[job.kind].abandon(job, job.error or {"code": "worker_lost", "detail": ""})
+
+
+def revive(job: Job) -> None:
+    """Bring back what hung on a dead letter, named in ``settings.HUB_JOB_REVIVER``.
+
+    Raises:
+        Conflict: it cannot come back, or this build does not know the kind (``kind_unknown``).
+    """
+    if job.kind not in HANDLERS:
+        raise Conflict("kind_unknown", f"this build knows no jobs of the kind {job.kind!r}")
+    HANDLERS[job.kind].revive(job)

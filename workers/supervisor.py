@@ -10,9 +10,10 @@ from django.db import close_old_connections
 
 from catalog.errors import DomainError
 from catalog.jobs.models import Job
-from catalog.jobs.services import Claim, LeaseLost, claim, complete, fail, renew, stop_cancelled
+from catalog.jobs.services import Claim, LeaseLost, claim, complete, fail, give_back, renew, stop_cancelled
 from catalog.plain import plain_text, plain_value
 from workers.children import Beat, ChildFailed, ChildStopped, run_in_child
+from workers.process import WorkerStops, this_worker
 
 log = logging.getLogger(__name__)
 _PROGRESS_SECONDS = 1.0
@@ -31,8 +32,9 @@ class Handler(Protocol):
     def prepare(self, job: Job, beat: Beat) -> AbstractContextManager[dict[str, Any]]:
         """The child's argument: plain values and local paths, valid inside the ``with`` block.
 
-        ``beat(progress, note)`` renews the lease; whatever takes seconds calls it now and then. It raises ChildStopped
-        or LeaseLost, which pass through. Raises ChildFailed where the job must wait for another one; so may ``apply``.
+        ``beat(progress, note)`` renews the lease; whatever takes seconds calls it now and then. It raises ChildStopped,
+        WorkerStops or LeaseLost, which pass through. Raises ChildFailed where the job must wait for another one;
+        so may ``apply``.
         """
 
     def apply(self, job: Job, outcome: dict[str, Any]) -> dict[str, Any]:
@@ -41,24 +43,42 @@ class Handler(Protocol):
     def abandon(self, job: Job, error: dict[str, Any]) -> None:
         """Settle what hung on the job when it ends badly; runs in the transaction that ends it."""
 
+    def revive(self, job: Job) -> None:
+        """Undo :meth:`abandon`, so that the job can run again; runs in the transaction that queues it.
 
-def supervise(job_id: str) -> None:
-    """Claim and run one job; does nothing when it is held, ended or unknown."""
-    close_old_connections()
-    claimed = claim(job_id)
-    if claimed is None:
-        return
+        Raises:
+            Conflict: what hung on the job cannot come back.
+        """
+
+
+def supervise(hint: str = "", *, queue: str = "cpu") -> bool:
+    """Claim and run the most urgent job of ``queue``; returns whether there was one.
+
+    ``hint`` is the id that the message named. It is not looked for: its message stands for one job more, whichever.
+    """
+    worker = this_worker()
+    with worker.slot():
+        close_old_connections()
+        try:
+            claimed = None if worker.is_stopping else claim(queue, worker=worker.name)
+            if claimed is None:
+                log.debug("nothing to do in %s for the message about %s", queue, hint or "no job")
+                return False
+            _carry(claimed)
+            return True
+        finally:
+            close_old_connections()
+
+
+def _carry(claimed: Claim) -> None:
     from workers.kinds import handler_of
 
     job = claimed.job
     log.info("job %s %s: attempt %d", job.pk, job, job.attempts)
     try:
-        handler = handler_of(job.kind)
-        _run(claimed, handler)
+        _run(claimed, handler_of(job.kind))
     except LeaseLost:
         log.warning("job %s: the lease went to another worker; nothing was written", job.pk)
-    finally:
-        close_old_connections()
 
 
 def _run(claimed: Claim, handler: Handler) -> None:
@@ -75,7 +95,13 @@ def _run(claimed: Claim, handler: Handler) -> None:
     except ChildStopped:
         error = {"code": "cancelled", "detail": "cancelled on request"}
         stop_cancelled(claimed, effects=lambda: handler.abandon(job, error))
+    except WorkerStops:
+        give_back(claimed, why="the worker was told to stop")
     except ChildFailed as failure:
+        # Whatever stopped the worker may have stopped the child too.
+        if this_worker().is_stopping and not failure.is_final:
+            give_back(claimed, why=f"the worker was told to stop ({failure.code})")
+            return
         _fail(claimed, handler, failure.code, failure.detail, is_final=failure.is_final)
     except DomainError as refusal:
         _fail(claimed, handler, refusal.code, refusal.detail, is_final=True)
@@ -113,6 +139,8 @@ class _Renewal:
         self._renewed_at = time.monotonic()
 
     def __call__(self, progress: float | None, note: str) -> bool:
+        if this_worker().is_stopping:
+            raise WorkerStops
         now = time.monotonic()
         pause_seconds = self._every_seconds if progress is None else min(_PROGRESS_SECONDS, self._every_seconds)
         if now - self._renewed_at < pause_seconds:
@@ -121,6 +149,6 @@ class _Renewal:
         return renew(self._claimed, progress=progress, note=note)
 
     def beat(self, progress: float | None, note: str) -> None:
-        """The same for work in this process. Raises ChildStopped when the job should stop."""
+        """The same for work in this process. Raises ChildStopped when the job was cancelled."""
         if not self(progress, note):
             raise ChildStopped

@@ -1,12 +1,14 @@
-"""The sweep: re-sends jobs that nobody runs, and clears what was left behind."""
+"""The sweep: frees and sends jobs that nobody runs, and clears what was left behind. Every worker sweeps."""
 
 import logging
+import random
 import threading
 
 from django.conf import settings
 from django.db import close_old_connections
 
 from catalog.jobs import services as jobs
+from catalog.jobs.heartbeats import forget_lost_workers
 from catalog.search.services import refresh_download_totals
 from catalog.uploads.services import expire_uploads
 from workers.kinds import abandon_exhausted
@@ -20,6 +22,7 @@ def sweep_once() -> int:
     try:
         sent = jobs.sweep(abandon_exhausted)
         expire_uploads()
+        forget_lost_workers()
         refresh_download_totals()
         return sent
     finally:
@@ -27,11 +30,11 @@ def sweep_once() -> int:
 
 
 def sweep_until(stopped: threading.Event) -> None:
-    """A round now and every ``HUB_JOB_SWEEP_SECONDS``, until ``stopped`` is set. One bad round does not end it."""
+    """A round now and about every ``HUB_JOB_SWEEP_SECONDS``, until ``stopped`` is set; a bad round does not end it."""
     while True:
         try:
             sweep_once()
         except Exception:
             log.exception("a sweep failed; the next one follows")
-        if stopped.wait(settings.HUB_JOB_SWEEP_SECONDS):
+        if stopped.wait(settings.HUB_JOB_SWEEP_SECONDS * random.uniform(0.8, 1.0)):
             return

@@ -10,6 +10,7 @@ from django.conf import settings
 
 from catalog.adapters.models import Revision
 from catalog.adapters.publication import record_verdict
+from catalog.adapters.reopening import reopen_revision
 from catalog.bases.models import BaseModel, BaseModelShapes, BaseState
 from catalog.bases.queries import find_base
 from catalog.jobs.models import Job
@@ -79,6 +80,11 @@ class ValidateRevision:
         record_verdict(
             revision, inspection={"verdict": "refused", "facts": {}, "findings": [finding]}, base=base_of(revision)
         )
+
+    def revive(self, job: Job) -> None:
+        # Jobs written before the payload named the version have it at the end of their subject.
+        version = job.payload.get("version") or job.subject_name.rpartition("@")[2]
+        reopen_revision(job.payload["revision_id"], version=version)
 
 
 def _wait_until_described(base: BaseModel | None) -> None:

@@ -48,10 +48,10 @@ def commit(
     if existing is not None:
         return Commit(existing, is_new=False)
     revision = _write_revision(adapter, author=author, files=files, tree=tree, message=message, metadata=metadata)
-    _reserve(adapter, name, revision)
+    reserve_version(adapter, name, revision)
     job = submit(
         VALIDATE_REVISION,
-        {"revision_id": revision.pk},
+        {"revision_id": revision.pk, "version": name},
         created_by=author,
         namespace=adapter.namespace,
         subject=("revision", f"{adapter.full_name}@{name}"),
@@ -128,7 +128,8 @@ def _commit_id(tree: str, parent: Revision | None, author: User, moment: datetim
     )
 
 
-def _reserve(adapter: Adapter, name: str, revision: Revision) -> Version:
+def reserve_version(adapter: Adapter, name: str, revision: Revision) -> Version:
+    """Keep the version for ``revision`` until its verdict and review. Raises Conflict ``version_reserved``."""
     try:
         with transaction.atomic():
             return Version.objects.create(adapter=adapter, name=name, revision=revision)

@@ -109,6 +109,12 @@ def record_failure(base: BaseModel, error: dict[str, Any]) -> None:
     BaseModel.objects.filter(pk=base.pk).update(state=BaseState.FAILED, error=error)
 
 
+def reopen_base(base_id: int) -> None:
+    """Let a failed base model wait for its shape table again. Raises Conflict ``not_retryable``."""
+    if not BaseModel.objects.filter(pk=base_id, state=BaseState.FAILED).update(state=BaseState.PENDING, error=None):
+        raise Conflict("not_retryable", "the base model is gone, or has its shapes by now")
+
+
 def _registered_again(
     base: BaseModel, *, config: dict[str, Any] | None, table: BaseShapes | None, aliases: list[str]
 ) -> Registration:

@@ -1,44 +1,30 @@
 """The job's row is the truth: exclusive claims, fenced writes, bounded retries, and a sweep that loses nothing."""
 
-from datetime import timedelta
-
 import pytest
 from django.db import transaction
 from django.utils import timezone
 
 from catalog.accounts.models import User
 from catalog.adapters.models import Revision
-from catalog.errors import Conflict
-from catalog.jobs.models import Job, JobState
-from catalog.jobs.services import Claim, LeaseLost, cancel, claim, complete, fail, renew, stop_cancelled, submit, sweep
+from catalog.errors import Conflict, NotPermitted
+from catalog.jobs.models import Job, JobState, Priority
+from catalog.jobs.services import (
+    LeaseLost,
+    cancel,
+    claim,
+    complete,
+    fail,
+    renew,
+    stop_cancelled,
+    submit,
+    sweep,
+)
 from tests.unit.catalog import sending
 from tests.unit.catalog.factories import make_namespace, make_user, push, together
+from tests.unit.catalog.holding import due_now, expire, freed, held, never, row
 from workers.kinds import abandon_exhausted
 
 pytestmark = pytest.mark.django_db
-
-
-def expire(job: Job) -> None:
-    Job.objects.filter(pk=job.pk).update(lease_until=timezone.now() - timedelta(seconds=1))
-
-
-def due_now(job: Job) -> None:
-    Job.objects.filter(pk=job.pk).update(available_at=timezone.now())
-
-
-def row(job: Job) -> Job:
-    return Job.objects.get(pk=job.pk)
-
-
-def held(job: Job) -> Claim:
-    """A claim that must be won."""
-    claimed = claim(job.pk)
-    assert claimed is not None
-    return claimed
-
-
-def never(job: Job) -> None:
-    raise AssertionError(f"{job} was given up")
 
 
 class TestSubmitting:
@@ -80,32 +66,36 @@ class TestClaiming:
 
     def test_a_held_job_is_not_claimed_again(self):
         job = submit("describe_base", {})
-        assert claim(job.pk) is not None
-        assert claim(job.pk) is None
+        assert claim() is not None
+        assert claim() is None
 
-    def test_an_unknown_id_is_nothing_to_do(self):
-        assert claim("00000000-0000-0000-0000-000000000000") is None
+    def test_a_queue_without_due_jobs_is_nothing_to_do(self):
+        submit("describe_base", {}, queue="gpu")
+        assert claim("cpu") is None
+        assert claim("gpu") is not None
 
     @pytest.mark.django_db(transaction=True)
     def test_of_many_at_once_one_wins(self):
         job = submit("describe_base", {})
-        outcomes = together([lambda: claim(job.pk)] * 8)
+        outcomes = together([lambda: claim()] * 8)
         assert [type(outcome).__name__ for outcome in outcomes if outcome is not None] == ["Claim"]
         assert row(job).attempts == 1
 
-    def test_a_lease_that_ran_out_is_free_and_raises_the_token(self):
+    def test_a_lease_that_ran_out_is_freed_by_the_sweep_and_raises_the_token(self):
         job = submit("describe_base", {})
-        claim(job.pk)
+        claim()
         expire(job)
+        assert claim() is None
+        sweep(never)
         again = held(job)
         assert (again.token, again.job.attempts) == (2, 2)
 
     def test_a_paused_retry_waits(self):
         job = submit("describe_base", {})
         fail(held(job), code="x", detail="x", is_final=False)
-        assert claim(job.pk) is None
+        assert claim() is None
         due_now(job)
-        assert claim(job.pk) is not None
+        assert claim() is not None
 
 
 class TestFencing:
@@ -116,8 +106,8 @@ class TestFencing:
         """A claim whose lease ran out and was taken by another worker."""
         job = submit("describe_base", {})
         first = held(job)
-        expire(job)
-        claim(job.pk)
+        freed(job)
+        claim()
         return first
 
     @pytest.mark.parametrize(
@@ -179,7 +169,7 @@ class TestEnding:
         assert settled == [1]
         assert row(job).state == JobState.FAILED
         assert row(job).error == {"code": "child_died", "detail": "x"}
-        assert claim(job.pk) is None
+        assert claim() is None
 
     def test_a_final_failure_is_not_retried(self):
         claimed = held(submit("describe_base", {}))
@@ -191,7 +181,7 @@ class TestEnding:
         effects = []
 
         def deliver():
-            claimed = claim(job.pk)
+            claimed = claim()
             if claimed:
                 complete(claimed, lambda: {"n": effects.append(1)})
 
@@ -213,18 +203,16 @@ class TestSweeping:
     """Whatever nobody runs is sent again; whatever cannot end is given up."""
 
     def test_what_was_sent_just_now_or_is_running_is_left_alone(self, sent):
-        Job.objects.filter(pk=submit("describe_base", {}).pk).update(sent_at=timezone.now())
         held(submit("describe_base", {}))
+        Job.objects.filter(pk=submit("describe_base", {}).pk).update(sent_at=timezone.now())
         assert sweep(never) == 0
         assert sent == []
 
-    @pytest.mark.parametrize("how", ["never sent", "sent long ago", "lease ran out"])
+    @pytest.mark.parametrize("how", ["never sent", "lease ran out"])
     def test_what_nobody_runs_is_sent_again(self, sent, how):
         job = submit("describe_base", {})
-        if how == "sent long ago":
-            Job.objects.update(sent_at=timezone.now() - timedelta(hours=1))
         if how == "lease ran out":
-            claim(job.pk)
+            claim()
             expire(job)
         assert sweep(never) == 1
         assert sent == [str(job.pk)]
@@ -234,11 +222,14 @@ class TestSweeping:
         make_namespace(owner)
         revision = push(owner, version="1.0.0")
         job = Job.objects.get(pk=revision.validation_job_id)
-        for _ in range(settings.HUB_JOB_MAX_ATTEMPTS):
-            last = held(job)
-            expire(job)
+        for _ in range(settings.HUB_JOB_MAX_ATTEMPTS - 1):
+            held(job)
+            freed(job)
+        last = held(job)
+        expire(job)
         assert sweep(abandon_exhausted) == 0
         assert (row(job).state, row(job).error["code"]) == (JobState.FAILED, "worker_lost")
+        assert row(job).is_dead_letter
         settled = Revision.objects.get(pk=revision.pk)
         assert (settled.state, settled.report["findings"][0]["code"]) == ("invalid", "worker_lost")
         assert not settled.adapter.versions.exists()
@@ -249,25 +240,38 @@ class TestSweeping:
 class TestCancelling:
     """At once while it waits, at the next renewal while it runs."""
 
-    def test_a_waiting_job_is_sent_so_that_a_worker_settles_it(self, sent):
-        job = cancel(submit("describe_base", {}))
+    @pytest.fixture
+    def admin(self):
+        return make_user("admin", is_admin=True)
+
+    def test_a_waiting_job_is_sent_so_that_a_worker_settles_it(self, sent, admin):
+        job = cancel(admin, submit("describe_base", {}, priority=Priority.BULK))
         assert job.is_cancel_requested
+        assert job.priority == Priority.INTERACTIVE
+        assert sweep(never) == 1
         assert sent == [str(job.pk)]
         stop_cancelled(held(job))
         assert row(job).state == JobState.CANCELLED
 
-    def test_a_running_job_hears_it_at_its_next_renewal(self):
+    def test_a_running_job_hears_it_at_its_next_renewal(self, admin):
         claimed = held(submit("describe_base", {}))
         assert renew(claimed) is True
-        cancel(claimed.job)
+        cancel(admin, claimed.job)
         assert renew(claimed) is False
         settled = []
         stop_cancelled(claimed, effects=lambda: settled.append(1))
         assert (row(claimed.job).state, settled) == (JobState.CANCELLED, [1])
 
-    def test_an_ended_job_cannot_be_cancelled(self):
+    def test_an_ended_job_cannot_be_cancelled(self, admin):
         claimed = held(submit("describe_base", {}))
         complete(claimed, lambda: {})
         with pytest.raises(Conflict) as refused:
-            cancel(claimed.job)
+            cancel(admin, claimed.job)
         assert refused.value.code == "already_decided"
+
+    def test_only_who_submitted_it_or_an_administrator_cancels_it(self, admin):
+        owner, other = make_user("owner"), make_user("other")
+        job = submit("describe_base", {}, created_by=owner)
+        with pytest.raises(NotPermitted):
+            cancel(other, job)
+        assert cancel(owner, job).is_cancel_requested

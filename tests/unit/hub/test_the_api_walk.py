@@ -42,8 +42,9 @@ def push_over_http(client, files, **body) -> dict:
 
 def validate(job_id: str) -> None:
     """What a worker does with the job, in this process."""
-    claimed, handler = claim(job_id), ValidateRevision()
+    claimed, handler = claim(), ValidateRevision()
     assert claimed is not None
+    assert str(claimed.job.pk) == job_id
     with handler.prepare(claimed.job, lambda progress, note: None) as argument:
         outcome = inspect_revision(argument, lambda *said: None)
     complete(claimed, lambda: handler.apply(claimed.job, outcome))

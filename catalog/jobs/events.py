@@ -1,0 +1,20 @@
+"""A job's log: short lines that are added in the transaction of what they tell of."""
+
+from uuid import UUID
+
+from catalog.jobs.clock import database_now
+from catalog.jobs.models import EventKind, Job, JobEvent
+
+SHOWN_EVENTS = 100
+
+
+def record_event(job_id: UUID, kind: EventKind, *, attempt: int = 0, who: str = "", note: str = "") -> JobEvent:
+    """Add a line to the job's log. ``who`` is a worker's name or a user's."""
+    return JobEvent.objects.create(
+        job_id=job_id, kind=kind, at=database_now(), attempt=attempt, who=who[:150], note=note[:300]
+    )
+
+
+def events_of(job: Job) -> list[JobEvent]:
+    """The last lines of the job's log, the oldest first; at most ``SHOWN_EVENTS``."""
+    return list(job.events.order_by("-id")[:SHOWN_EVENTS])[::-1]
