@@ -12,8 +12,8 @@ def reopen_revision(revision_id: int, *, version: str) -> Revision:
     """Back from ``invalid`` to ``validating``, with ``version`` reserved again.
 
     Raises:
-        Conflict: ``not_retryable`` (it is gone, or has its verdict), ``version_exists`` or ``version_reserved`` (another
-        push has the version now).
+        Conflict: ``not_retryable`` (it is gone, or has its verdict), ``version_exists`` or ``version_reserved``
+        (another push has the version now).
     """
     revision = Revision.objects.select_for_update().select_related("adapter__namespace").filter(pk=revision_id).first()
     if revision is None or revision.adapter.deleted_at is not None:

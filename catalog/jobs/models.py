@@ -1,4 +1,4 @@
-"""Job: a row that says what is to be done, who is doing it now, and how it ended. JobEvent: its log. Worker: who works."""
+"""Job: a row that says what is to be done, who does it now, and how it ended; its log; and the workers."""
 
 import uuid
 

@@ -65,7 +65,7 @@ class TestClaiming:
         assert claimed.job.lease_until > timezone.now()
 
     def test_a_held_job_is_not_claimed_again(self):
-        job = submit("describe_base", {})
+        submit("describe_base", {})
         assert claim() is not None
         assert claim() is None
 

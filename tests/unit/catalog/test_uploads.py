@@ -74,7 +74,7 @@ class TestTheWalk:
         assert {file.path: file.blob_id for file in revision.files.all()} == digests_of(files)
         assert revision.size_bytes == sum(len(data) for data in files.values())
         assert (revision.version.name, revision.version.state) == ("0.1.0", "reserved")
-        assert revision.validation_job.payload == {"revision_id": revision.pk}
+        assert revision.validation_job.payload == {"revision_id": revision.pk, "version": "0.1.0"}
         assert set(store.digests()) == set(digests_of(files).values())
         assert staged() == []
 
