@@ -39,6 +39,7 @@ INSTALLED_APPS = [
     "catalog.uploads",
     "catalog.reviews",
     "catalog.search",
+    "catalog.retention",
     "workers",
     "frontend",
     "hub",
@@ -116,6 +117,13 @@ HUB_PART_SIZE_BYTES = env.int("HUB_PART_SIZE_BYTES", default=8 << 20)
 HUB_MAX_FILE_BYTES = env.int("HUB_MAX_FILE_BYTES", default=20 << 30)
 HUB_MAX_FILES = env.int("HUB_MAX_FILES", default=256)
 HUB_UPLOAD_HOURS = env.int("HUB_UPLOAD_HOURS", default=24)
+# Bytes that nothing refers to are condemned after the grace and deleted after the wait.
+HUB_GC_GRACE_SECONDS = env.int("HUB_GC_GRACE_SECONDS", default=24 * 3600)
+HUB_GC_WAIT_SECONDS = env.int("HUB_GC_WAIT_SECONDS", default=3600)
+HUB_GC_EVERY_SECONDS = env.int("HUB_GC_EVERY_SECONDS", default=3600)
+HUB_KEEP_REFUSED_DAYS = env.int("HUB_KEEP_REFUSED_DAYS", default=30)
+# How much of the store is hashed again every day.
+HUB_SCRUB_SHARE = env.float("HUB_SCRUB_SHARE", default=0.02)
 DATA_UPLOAD_MAX_MEMORY_SIZE = 8 << 20
 
 # Jobs

@@ -10,6 +10,7 @@ from django.db.models.functions import Now
 
 from catalog.adapters.models import Blob, BlobState, Revision
 from catalog.errors import Busy
+from catalog.reviews.audit import record
 from catalog.store import blob_store
 from storage import BlobReceipt
 
@@ -42,6 +43,9 @@ def add_blob(receipt: BlobReceipt) -> Blob:
     blob = Blob.objects.select_for_update().filter(pk=receipt.sha256).first()
     if blob is None or (blob.state != BlobState.STORED and not blob_store().has(blob.sha256)):
         raise Busy(detail="the bytes were collected before they were used", hint="Finish again.")
+    if blob.state != BlobState.STORED and blob.git_id:
+        Blob.objects.filter(pk=blob.pk).update(scrubbed_at=None)
+        record(None, "heal", blob, before=blob.state, after=BlobState.STORED, note="the same bytes were pushed again")
     changed = {"git_id": receipt.git_id, "size_bytes": receipt.size_bytes, "state": BlobState.STORED}
     Blob.objects.filter(pk=blob.pk).update(**changed, condemned_at=None, touched_at=Now())
     for name, value in changed.items():

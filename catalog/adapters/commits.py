@@ -39,9 +39,11 @@ def commit(
     ``metadata`` holds the model fields that ``catalog.uploads.metadata.revision_fields`` makes.
 
     Raises:
-        Conflict: ``version_exists`` (published with other files), ``version_reserved`` (another push waits).
+        Conflict: ``version_exists`` (published with other files), ``version_reserved`` (another push waits),
+            ``name_taken`` (the adapter was deleted a moment ago).
     """
-    Adapter.objects.select_for_update().get(pk=adapter.pk)
+    if Adapter.objects.select_for_update().get(pk=adapter.pk).deleted_at is not None:
+        raise Conflict("name_taken", f"{adapter.full_name} was deleted a moment ago", field="adapter")
     tree = git_objects.tree_id((path, blob.git_id) for path, blob in files.items())
     name = check_version(version) if version else next_version(adapter)
     existing = same_files_published(adapter, name, tree)

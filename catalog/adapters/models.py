@@ -1,4 +1,4 @@
-"""Adapter, Blob, Revision, File, Ref, Version."""
+"""Adapter, Blob, Revision, File, Ref, Version, Publication."""
 
 from django.conf import settings
 from django.db import models
@@ -112,6 +112,8 @@ class Revision(models.Model):
     created_at = models.DateTimeField()
     published_at = models.DateTimeField(null=True, blank=True)
     size_bytes = models.BigIntegerField(default=0)
+    # Path, digest and size of every file, once the revision has given up its bytes; empty while it holds them.
+    manifest = models.JSONField(null=True, blank=True)
 
     # What the uploader and the card say.
     claims = models.JSONField(default=dict)
@@ -195,3 +197,21 @@ class Version(models.Model):
 
     def __str__(self) -> str:
         return f"{self.adapter}@{self.name}"
+
+
+class Publication(models.Model):
+    """An append-only line for every publication, in words, so that ``fsck`` sees a version that moved or went away."""
+
+    full_name = models.CharField(max_length=200)
+    version = models.CharField(max_length=64)
+    commit_id = models.CharField(max_length=40)
+    published_at = models.DateTimeField()
+
+    class Meta:
+        constraints = [models.UniqueConstraint(fields=["full_name", "version"], name="published_once")]
+
+    def save(self, *args: object, **kwargs: object) -> None:
+        """Write a new line; refuse to change one."""
+        if self.pk is not None:
+            raise TypeError("the log of publications is append-only")
+        super().save(*args, **kwargs)

@@ -4,6 +4,8 @@ validating -> invalid                      validation refuses; the version is fr
            -> pending -> rejected          a reviewer refuses; the version is free again
                       -> published -> yanked <-> published
                                    -> withdrawn
+
+Everything here locks the adapter first, then the revision: two changes of one adapter happen one after the other.
 """
 
 from typing import Any
@@ -14,7 +16,8 @@ from django.utils import timezone
 from catalog.accounts.models import User
 from catalog.accounts.querysets import WRITE_ROLES
 from catalog.accounts.services import require_role
-from catalog.adapters.models import Adapter, Ref, Revision, RevisionState, Version, VersionState
+from catalog.adapters.models import Adapter, Publication, Ref, Revision, RevisionState, Version, VersionState
+from catalog.adapters.releasing import release_files
 from catalog.bases.models import BaseModel
 from catalog.errors import Conflict, InvalidInput, NotFound
 from catalog.names import version_key
@@ -31,7 +34,7 @@ def record_verdict(revision: Revision, *, inspection: dict[str, Any], base: Base
     ``inspection`` is ``kernels.formats.inspection.Inspection.as_dict()``. A revision that is no longer
     ``validating`` is left as it is, so that a late worker changes nothing.
     """
-    revision = Revision.objects.select_for_update().select_related("adapter__namespace").get(pk=revision.pk)
+    revision = _locked(revision)
     if revision.state != RevisionState.VALIDATING:
         return revision
     facts = inspection.get("facts") or {}
@@ -63,7 +66,12 @@ def publish_revision(revision: Revision, *, actor: User | None, reason: str = ""
     now = timezone.now()
     revision.state, revision.published_at = RevisionState.PUBLISHED, now
     revision.save(update_fields=["state", "published_at"])
-    Version.objects.filter(revision=revision).update(state=VersionState.PUBLISHED, published_at=now)
+    version = Version.objects.get(revision=revision)
+    version.state, version.published_at = VersionState.PUBLISHED, now
+    version.save(update_fields=["state", "published_at"])
+    Publication.objects.create(
+        full_name=revision.adapter.full_name, version=version.name, commit_id=revision.commit_id, published_at=now
+    )
     set_ref(revision.adapter, MAIN, revision)
     _refresh(revision.adapter)
     record(actor, "publish", revision, before="pending", after="published", note=reason)
@@ -101,14 +109,19 @@ def unyank_version(actor: User, adapter: Adapter, name: str) -> Version:
 
 @transaction.atomic
 def delete_adapter(actor: User, adapter: Adapter) -> None:
-    """Withdraw every version and keep the tombstone: neither the name nor a version is ever given out again."""
+    """Withdraw every version and keep the tombstone: neither the name nor a version is ever given out again.
+
+    The bytes are no longer held for it; what each file was stays in the revisions' manifests.
+    """
     require_role(actor, adapter.namespace, ("owner",), "delete an adapter")
+    Adapter.objects.select_for_update().get(pk=adapter.pk)
     adapter.versions.filter(state__in=(VersionState.PUBLISHED, VersionState.YANKED)).update(
         state=VersionState.WITHDRAWN
     )
     adapter.revisions.update(state=RevisionState.WITHDRAWN)
     adapter.deleted_at, adapter.default_version = timezone.now(), None
     adapter.save()
+    release_files(adapter.revisions.all())
     index_adapter(adapter)
     record(actor, "delete", adapter, before="live", after="deleted")
 
@@ -123,6 +136,7 @@ def _change(
     actor: User, adapter: Adapter, name: str, before: VersionState, after: VersionState, action: str, reason: str
 ) -> Version:
     require_role(actor, adapter.namespace, WRITE_ROLES, f"{action} a version")
+    Adapter.objects.select_for_update().get(pk=adapter.pk)
     version = adapter.versions.select_for_update().select_related("revision").filter(name=name).first()
     if version is None:
         raise NotFound(detail=f"{adapter.full_name} has no version {name}")
@@ -139,7 +153,7 @@ def _change(
 
 
 def _pending(revision: Revision) -> Revision:
-    row = Revision.objects.select_for_update().select_related("adapter__namespace").get(pk=revision.pk)
+    row = _locked(revision)
     if row.state != RevisionState.PENDING:
         raise Conflict(
             "not_reviewable",
@@ -147,6 +161,11 @@ def _pending(revision: Revision) -> Revision:
             hint="Only revisions that wait for review can be decided.",
         )
     return row
+
+
+def _locked(revision: Revision) -> Revision:
+    Adapter.objects.select_for_update().get(pk=revision.adapter_id)
+    return Revision.objects.select_for_update(of=("self",)).select_related("adapter__namespace").get(pk=revision.pk)
 
 
 def _free_version(revision: Revision) -> None:

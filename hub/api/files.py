@@ -13,7 +13,7 @@ from rest_framework.views import APIView
 from catalog.adapters.blobs import require_stored
 from catalog.adapters.models import Blob
 from catalog.adapters.queries import get_adapter, get_revision
-from catalog.errors import NotFound
+from catalog.errors import Gone, NotFound
 from catalog.search.services import count_download
 from catalog.store import blob_store
 
@@ -29,6 +29,8 @@ class FileView(APIView):
         adapter = get_adapter(request.user, f"{namespace}/{name}")
         revision = get_revision(request.user, adapter, ref)
         file = revision.files.select_related("blob").filter(path=path).first()
+        if file is None and revision.manifest is not None:
+            raise Gone("bytes_removed", f"{adapter.full_name}@{ref} is {revision.state}; its bytes were removed")
         if file is None:
             raise NotFound(detail=f"{adapter.full_name}@{ref} has no file {path!r}")
         response = serve_blob(request, file.blob, name=path.rpartition("/")[2])

@@ -1,0 +1,1 @@
+"""What is kept, what may go, and whether the database and the store still agree."""
