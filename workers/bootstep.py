@@ -10,6 +10,7 @@ from celery import bootsteps, signals
 from workers.children import warm_up
 from workers.heartbeat import beat_until_stopped, sign_off
 from workers.looking import look_until_stopped
+from workers.maintenance import maintain_until
 from workers.process import WorkerProcess, become, this_worker
 from workers.sweep import sweep_until
 
@@ -33,6 +34,7 @@ class Duties(bootsteps.StartStopStep):
         warm_up()
         duties: list[tuple[str, Callable[[Any], None], Any]] = [
             ("sweep", sweep_until, worker.stopping),
+            ("maintenance", maintain_until, worker.stopping),
             ("heartbeat", beat_until_stopped, worker),
         ]
         duties += [("look", look_until_stopped, worker)] * controller.concurrency

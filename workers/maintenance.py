@@ -1,15 +1,18 @@
-"""What the hub does for itself now and then: collect garbage every hour, scrub every day."""
+"""What the hub does for itself now and then: collect garbage every hour, scrub every day. Every worker offers to."""
 
 import logging
+import threading
 from collections.abc import Callable
 
 from django.conf import settings
+from django.db import close_old_connections
 
 from catalog.retention import collection, scrubbing
 from catalog.retention.routines import is_my_turn
 
 log = logging.getLogger(__name__)
 _DAY_SECONDS = 24 * 3600
+_LOOK_SECONDS = 60
 
 
 def collect_garbage() -> None:
@@ -17,20 +20,28 @@ def collect_garbage() -> None:
     collection.collect_garbage(with_orphans=is_my_turn("orphans", _DAY_SECONDS))
 
 
-def scrub() -> None:
-    """Hash a share of what the store holds again."""
-    scrubbing.scrub(share=settings.HUB_SCRUB_SHARE)
+def scrub(stopped: threading.Event | None = None) -> None:
+    """Hash a share of what the store holds again; the rest is left to the next run where ``stopped`` is set."""
+    scrubbing.scrub(share=settings.HUB_SCRUB_SHARE, is_stopping=stopped.is_set if stopped else None)
 
 
-def run_due() -> None:
+def run_due(stopped: threading.Event | None = None) -> None:
     """Do whatever is due. Any number of processes may ask at any time; each routine falls to one of them."""
     routines: dict[str, tuple[float, Callable[[], None]]] = {
         "collect_garbage": (settings.HUB_GC_EVERY_SECONDS, collect_garbage),
-        "scrub": (_DAY_SECONDS, scrub),
+        "scrub": (_DAY_SECONDS, lambda: scrub(stopped)),
     }
+    close_old_connections()
     for name, (every_seconds, routine) in routines.items():
-        if is_my_turn(name, every_seconds):
-            try:
+        try:
+            if is_my_turn(name, every_seconds):
                 routine()
-            except Exception:
-                log.exception("%s failed; it comes again in its turn", name)
+        except Exception:
+            log.exception("%s failed; it comes again in its turn", name)
+    close_old_connections()
+
+
+def maintain_until(stopped: threading.Event) -> None:
+    """Look for what is due once a minute, until ``stopped`` is set; never in the way of the sweep."""
+    while not stopped.wait(min(_LOOK_SECONDS, settings.HUB_GC_EVERY_SECONDS)):
+        run_due(stopped)

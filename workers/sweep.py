@@ -11,7 +11,6 @@ from catalog.jobs import services as jobs
 from catalog.jobs.heartbeats import forget_lost_workers
 from catalog.search.services import refresh_download_totals
 from catalog.uploads.services import expire_uploads
-from workers import maintenance
 from workers.kinds import abandon_exhausted
 
 log = logging.getLogger(__name__)
@@ -25,7 +24,6 @@ def sweep_once() -> int:
         expire_uploads()
         forget_lost_workers()
         refresh_download_totals()
-        maintenance.run_due()
         return sent
     finally:
         close_old_connections()

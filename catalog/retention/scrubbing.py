@@ -3,6 +3,7 @@
 import hashlib
 import logging
 import math
+from collections.abc import Callable
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
@@ -39,8 +40,11 @@ class Scrubbed:
         return asdict(self)
 
 
-def scrub(*, share: float) -> Scrubbed:
-    """Hash ``share`` (0 to 1) of all blobs again, those that were not looked at for longest first."""
+def scrub(*, share: float, is_stopping: Callable[[], bool] | None = None) -> Scrubbed:
+    """Hash ``share`` (0 to 1) of all blobs again, those that were not looked at for longest first.
+
+    Between two blobs ``is_stopping`` is asked whether to leave the rest to the next run.
+    """
     done, begun_at = Scrubbed(), database_now()
     left = math.ceil(_looked_at().count() * share)
     while left > 0:
@@ -51,6 +55,8 @@ def scrub(*, share: float) -> Scrubbed:
         left -= len(batch)
         try:
             for blob in batch:
+                if is_stopping is not None and is_stopping():
+                    return done
                 _scrub_one(blob, done)
         except StorageError as error:
             done.waiting_for = f"{error.code}: {error.detail}"
