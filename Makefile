@@ -37,6 +37,10 @@ venv: $(RUN_STAMP) ## Create .venv with the pinned requirements (a second run is
 demo: $(RUN_STAMP) ## Train, push, review, pull and stitch real adapters, then serve them (ONCE=1 exits, PORT=8000)
 	@$(VENV) -m demo --port $(PORT) $(if $(filter-out 0,$(ONCE)),--once)
 
+.PHONY: cluster
+cluster: $(DEV_STAMP) ## The demo's walk on PostgreSQL, Redis, S3, two web processes, two workers (KEEP=1 keeps it running)
+	@$(VENV) -m cluster $(if $(filter-out 0,$(KEEP)),--keep)
+
 .PHONY: serve
 serve: $(RUN_STAMP) ## Run the hub alone: web, worker thread and sweep in one process (PORT=8000)
 	@$(VENV) manage.py serve --port $(PORT)

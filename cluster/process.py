@@ -13,7 +13,7 @@ REPOSITORY = Path(__file__).resolve().parent.parent
 # What an operator's shell may hold about another hub must not reach this one.
 _FOREIGN = ("HUB_", "DATABASE_URL", "DJANGO_", "AWS_", "PG", "GUNICORN_", "PROMETHEUS_")
 _POLL_SECONDS = 0.05
-_ORPHAN_SECONDS = 1.0
+_ORPHAN_SECONDS = 3.0
 
 
 class ServerFailedError(RuntimeError):
@@ -71,6 +71,10 @@ class Server:
         """Whether the process exists; a paused one does."""
         return self._process is not None and self._process.poll() is None
 
+    def has_ended(self) -> bool:
+        """Whether it is gone without having been stopped."""
+        return self._process is not None and self._process.poll() is not None
+
     def start(self) -> Self:
         """Start and wait until it is ready. Raises ServerFailedError, MissingProgramError."""
         self.launch()
@@ -108,21 +112,24 @@ class Server:
         """End it in order, by force when it does not answer; how it ended, in words."""
         if self._process is None:
             return "not started"
-        if not self.is_running():
-            self.kill()
-            return f"had ended before (status {self._process.returncode})"
+        how = self._stop(self._process)
+        self.kill()
+        self._process = None
+        return how
+
+    def _stop(self, process: subprocess.Popen[bytes]) -> str:
+        if process.poll() is not None:
+            return f"had ended before (status {process.returncode})"
         started = time.monotonic()
         self.resume()
         members = {pid: _started_at(pid) for pid in self._family()}
-        self._process.send_signal(self.stop_signal)
+        process.send_signal(self.stop_signal)
         try:
-            self._process.wait(self.stop_seconds)
+            process.wait(self.stop_seconds)
         except subprocess.TimeoutExpired:
-            self.kill()
             return f"killed after {self.stop_seconds:g} s"
         how = f"stopped in {time.monotonic() - started:.1f} s"
         left = _end_orphans(members)
-        self.kill()
         return f"{how}, {left} of its children killed" if left else how
 
     def terminate(self) -> None:
@@ -203,6 +210,20 @@ def family(pid: int) -> set[int]:
     while more := {child for child, parent in parents.items() if parent in found} - found:
         found |= more
     return found
+
+
+def is_alive(pid: int, word: str) -> bool:
+    """Whether the process exists and has ``word`` in its command line."""
+    try:
+        return word in Path(f"/proc/{pid}/cmdline").read_text() and _stat(pid)[0] not in "ZX"
+    except (FileNotFoundError, ProcessLookupError):
+        return False
+
+
+def end_leftovers(folder: Path) -> None:
+    """Kill every process of a ``folder`` whose orchestrator was itself killed."""
+    for pid_file in sorted(folder.glob("*/*.pid")):
+        _end_leftover(pid_file)
 
 
 def _stat(pid: int) -> tuple[str, int, int]:

