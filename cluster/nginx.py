@@ -71,7 +71,7 @@ class Nginx(Server):
 
     def places(self) -> dict[str, str]:
         """What the words in braces of deploy/nginx.conf stand for."""
-        servers = " ".join(f"server 127.0.0.1:{port} max_fails=1 fail_timeout=2s;" for port in self.upstreams)
+        servers = " ".join(f"server 127.0.0.1:{port} max_fails=2 fail_timeout=2s;" for port in self.upstreams)
         return {
             "HUB_NGINX_LISTEN": f"127.0.0.1:{self.port}",
             "HUB_NGINX_SERVERS": servers,
