@@ -4,6 +4,7 @@ import os
 from typing import Any
 
 from celery import Celery
+from celery.signals import worker_init
 from kombu import Queue
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "hub.settings")
@@ -43,6 +44,20 @@ def _transport_options(broker_url: str) -> dict[str, Any]:
         # The in-memory broker is polled: each look is one check of an empty queue, so look often.
         return {"polling_interval": 0.02}
     return {"socket_connect_timeout": 3, "socket_timeout": 3}
+
+
+@worker_init.connect
+def _look_before_working(**more: Any) -> None:
+    """A worker of its own looks at the system checks first, as a web process does."""
+    from django.core.management.base import SystemCheckError
+
+    from hub.checks import refuse_to_start_wrongly
+
+    try:
+        refuse_to_start_wrongly()
+    except SystemCheckError as error:
+        # Celery logs what else a receiver raises, and goes on.
+        raise SystemExit(str(error)) from None
 
 
 app = make_app()

@@ -1,9 +1,20 @@
 """Is the process alive, and can it do its work?"""
 
-from django.db import DatabaseError, connection
+import time
+from collections.abc import Callable
+from concurrent.futures import Future, ThreadPoolExecutor
+from threading import Lock
+
+from django.conf import settings
+from django.db import close_old_connections, connection
 from django.http import HttpRequest, HttpResponse, JsonResponse
 
+from catalog.store import blob_store
 from hub import __version__
+
+PROBE_SECONDS = 2.0
+_CACHE_SECONDS = 2.0
+_NO_SUCH_BLOB = "0" * 64
 
 
 def healthz(request: HttpRequest) -> HttpResponse:
@@ -12,10 +23,82 @@ def healthz(request: HttpRequest) -> HttpResponse:
 
 
 def readyz(request: HttpRequest) -> HttpResponse:
-    """The database answers too; 503 while it does not."""
+    """Whether database, store and broker answer.
+
+    503 without the database or the store. Without the broker 200 and ``degraded``: what is written waits for the
+    sweep. Answers are kept for two seconds, so that asking often costs nothing.
+    """
+    found = _probes.results()
+    if found["database"] != "ok" or found["store"] != "ok":
+        return JsonResponse({"status": "unavailable", **found}, status=503)
+    status = "ok" if found["broker"] == "ok" else "degraded"
+    return JsonResponse({"status": status, **found})
+
+
+def ask_database() -> None:
+    """Raises whatever the database raises."""
+    close_old_connections()
     try:
         with connection.cursor() as cursor:
             cursor.execute("SELECT 1")
-    except DatabaseError:
-        return JsonResponse({"status": "unavailable", "database": "unreachable"}, status=503)
-    return JsonResponse({"status": "ok", "database": "ok"})
+    finally:
+        connection.close()
+
+
+def ask_store() -> None:
+    """Raises StorageError, or whatever the store raises."""
+    blob_store().has(_NO_SUCH_BLOB)
+
+
+def ask_broker() -> None:
+    """Raises RedisError; a broker in this process's memory always answers."""
+    if settings.HUB_BROKER_URL.startswith("memory:"):
+        return
+    from redis import Redis
+
+    with Redis.from_url(settings.HUB_BROKER_URL, socket_connect_timeout=1, socket_timeout=1) as client:
+        client.ping()
+
+
+class _Probes:
+    """Asks all three at once, each for two seconds at most, and one question at a time to each.
+
+    A service that swallows packets keeps its thread until the driver gives up: the next caller does not start another
+    one, so that an outage cannot fill the process with threads.
+    """
+
+    def __init__(self, asked: dict[str, Callable[[], None]]) -> None:
+        self._asked = asked
+        self._threads: ThreadPoolExecutor | None = None
+        self._running: dict[str, Future[None]] = {}
+        self._lock = Lock()
+        self._results: dict[str, str] = {}
+        self._asked_at = -_CACHE_SECONDS
+
+    def results(self) -> dict[str, str]:
+        """``ok`` or ``unreachable`` for each; never why, as anybody may ask."""
+        with self._lock:
+            if time.monotonic() - self._asked_at >= _CACHE_SECONDS:
+                self._results = self._ask_all()
+                self._asked_at = time.monotonic()
+            return self._results
+
+    def _ask_all(self) -> dict[str, str]:
+        # Made on first use: a process that forks afterwards would inherit no threads.
+        self._threads = self._threads or ThreadPoolExecutor(len(self._asked), thread_name_prefix="probe")
+        for name, ask in self._asked.items():
+            if name not in self._running or self._running[name].done():
+                self._running[name] = self._threads.submit(ask)
+        deadline = time.monotonic() + PROBE_SECONDS
+        return {name: _outcome(self._running[name], deadline - time.monotonic()) for name in self._asked}
+
+
+def _outcome(future: Future[None], seconds: float) -> str:
+    try:
+        future.result(max(seconds, 0))
+    except Exception:
+        return "unreachable"
+    return "ok"
+
+
+_probes = _Probes({"database": ask_database, "store": ask_store, "broker": ask_broker})

@@ -1,10 +1,15 @@
-"""All settings, from the environment; the defaults are the embedded profile (one machine, one process)."""
+"""All settings, from the environment; the defaults are the embedded profile (one machine, one process).
+
+Every variable is explained in docs/OPERATIONS.md; a contract test compares the two. Wrong values load, and the system
+checks (``hub/checks``) say what is wrong.
+"""
 
 from pathlib import Path
 
 import environ
 
 from hub import __version__
+from hub.profile import cache_settings, database_settings, is_production
 from hub.secret import embedded_secret_key
 
 env = environ.Env()
@@ -14,9 +19,26 @@ BASE_DIR = Path(__file__).resolve().parent.parent
 HUB_DATA_DIR = Path(env.str("HUB_DATA_DIR", default=str(BASE_DIR / "data"))).resolve()
 HUB_DATA_DIR.mkdir(parents=True, exist_ok=True)
 
+# Three URLs name the services: nothing, or PostgreSQL, Redis and S3.
+DATABASE_URL = env.str("DATABASE_URL", default="")
+HUB_BROKER_URL = env.str("HUB_BROKER_URL", default="memory://localhost/")
+HUB_STORAGE_URL = env.str("HUB_STORAGE_URL", default=str(HUB_DATA_DIR / "store"))
+HUB_PRODUCTION = is_production(
+    database_url=DATABASE_URL,
+    broker_url=HUB_BROKER_URL,
+    storage_url=HUB_STORAGE_URL,
+    declared=env.bool("HUB_PRODUCTION", default=False),
+)
+
 DEBUG = env.bool("HUB_DEBUG", default=False)
-SECRET_KEY = env.str("HUB_SECRET_KEY", default="") or embedded_secret_key(HUB_DATA_DIR)
+# In production a secret has no default: several machines must share it, and a backup must not lose it.
+SECRET_KEY = env.str("HUB_SECRET_KEY", default="") or ("" if HUB_PRODUCTION else embedded_secret_key(HUB_DATA_DIR))
 ALLOWED_HOSTS = env.list("HUB_ALLOWED_HOSTS", default=["127.0.0.1", "localhost", "[::1]"])
+# How many proxies stand before the hub. Only their word about the caller's address and HTTPS is believed.
+HUB_PROXIES = env.int("HUB_PROXIES", default=0)
+# gunicorn reads the same variable.
+HUB_WEB_PROCESSES = env.int("WEB_CONCURRENCY", default=1)
+SILENCED_SYSTEM_CHECKS = env.list("HUB_SILENCED_CHECKS", default=[])
 HUB_VERSION = __version__
 
 INSTALLED_APPS = [
@@ -46,6 +68,7 @@ INSTALLED_APPS = [
 ]
 
 MIDDLEWARE = [
+    "hub.proxies.CallerAddress",
     "django.middleware.security.SecurityMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "csp.middleware.CSPMiddleware",
@@ -76,15 +99,15 @@ TEMPLATES = [
     },
 ]
 
-EMBEDDED_DATABASE = {"ENGINE": "django.db.backends.sqlite3", "NAME": HUB_DATA_DIR / "hub.sqlite3"}
-DATABASES = {"default": env.db_url("DATABASE_URL") if "DATABASE_URL" in env.ENVIRON else EMBEDDED_DATABASE}
-if DATABASES["default"]["ENGINE"] == "django.db.backends.sqlite3":
-    # WAL lets readers go on while one writes; IMMEDIATE makes writers queue instead of failing half-way.
-    DATABASES["default"]["OPTIONS"] = {
-        "transaction_mode": "IMMEDIATE",
-        "timeout": 20,
-        "init_command": "PRAGMA journal_mode=WAL; PRAGMA synchronous=NORMAL; PRAGMA foreign_keys=ON;",
-    }
+DATABASES = {
+    "default": database_settings(
+        DATABASE_URL,
+        HUB_DATA_DIR,
+        pool_size=env.int("HUB_DATABASE_POOL", default=8),
+        statement_seconds=env.int("HUB_DATABASE_STATEMENT_SECONDS", default=30),
+    )
+}
+CACHES = {"default": cache_settings(HUB_BROKER_URL)}
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 
 AUTH_USER_MODEL = "accounts.User"
@@ -112,7 +135,6 @@ STORAGES = {
 }
 
 # Bytes
-HUB_STORAGE_URL = env.str("HUB_STORAGE_URL", default=str(HUB_DATA_DIR / "store"))
 HUB_PART_SIZE_BYTES = env.int("HUB_PART_SIZE_BYTES", default=8 << 20)
 HUB_MAX_FILE_BYTES = env.int("HUB_MAX_FILE_BYTES", default=20 << 30)
 HUB_MAX_FILES = env.int("HUB_MAX_FILES", default=256)
@@ -127,7 +149,6 @@ HUB_SCRUB_SHARE = env.float("HUB_SCRUB_SHARE", default=0.02)
 DATA_UPLOAD_MAX_MEMORY_SIZE = 8 << 20
 
 # Jobs
-HUB_BROKER_URL = env.str("HUB_BROKER_URL", default="memory://localhost/")
 HUB_JOB_SENDER = env.str("HUB_JOB_SENDER", default="workers.sender.send")
 HUB_JOB_REVIVER = "workers.kinds.revive"
 HUB_JOB_LEASE_SECONDS = env.int("HUB_JOB_LEASE_SECONDS", default=30)
@@ -148,8 +169,8 @@ REST_FRAMEWORK = {
     "DEFAULT_PARSER_CLASSES": ["hub.api.shapes.JsonParser"],
     "DEFAULT_SCHEMA_CLASS": "drf_spectacular.openapi.AutoSchema",
     "EXCEPTION_HANDLER": "hub.api.errors.handle",
-    # How many proxies to believe about the caller's address; none, so that nobody chooses an address to be counted by.
-    "NUM_PROXIES": env.int("HUB_PROXIES", default=0),
+    # hub.proxies has put the caller's address into REMOTE_ADDR; no header is believed after that.
+    "NUM_PROXIES": 0,
     "UNAUTHENTICATED_USER": "django.contrib.auth.models.AnonymousUser",
 }
 SPECTACULAR_SETTINGS = {
@@ -179,8 +200,14 @@ SECURE_REFERRER_POLICY = "same-origin"
 X_FRAME_OPTIONS = "DENY"
 SESSION_COOKIE_HTTPONLY = True
 SESSION_COOKIE_SAMESITE = "Lax"
-SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = env.bool("HUB_SECURE_COOKIES", default=False)
+SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = env.bool("HUB_SECURE_COOKIES", default=HUB_PRODUCTION)
+SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https") if HUB_PROXIES else None
 CSRF_TRUSTED_ORIGINS = env.list("HUB_TRUSTED_ORIGINS", default=[])
+
+# Who may read /metrics: holders of the token, and callers from these networks. Nobody by default.
+HUB_METRICS_TOKEN = env.str("HUB_METRICS_TOKEN", default="")
+HUB_METRICS_NETWORKS = env.list("HUB_METRICS_NETWORKS", default=[])
+HUB_METRICS_PORT = env.int("HUB_METRICS_PORT", default=0)
 
 LOGGING = {
     "version": 1,

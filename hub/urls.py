@@ -9,6 +9,8 @@ from hub.health import healthz, readyz
 # One login page for everything, so that one limit on wrong passwords holds everywhere.
 admin.site.login = staff_member_required(admin.site.login, login_url="login")  # type: ignore[method-assign]
 
+handler500 = "hub.outage.server_error"
+
 urlpatterns = [
     path("healthz", healthz, name="healthz"),
     path("readyz", readyz, name="readyz"),

@@ -3,6 +3,7 @@
 import logging
 from typing import Any
 
+from django.db import InterfaceError, OperationalError
 from django.http import Http404, JsonResponse
 from rest_framework import exceptions
 from rest_framework.response import Response
@@ -10,6 +11,7 @@ from rest_framework.views import exception_handler
 
 from catalog import errors
 from catalog.accounts.tokens import TokenRefused
+from hub.outage import database_unavailable
 from storage import StorageError
 
 log = logging.getLogger(__name__)
@@ -49,6 +51,8 @@ def handle(error: Exception, context: dict[str, Any]) -> Response | None:
         log.error("the store failed: %s: %s", error.code, error.detail)
         away = errors.Busy("storage_unavailable", "the store could not hand out these bytes", hint="Try again later.")
         return domain_response(away)
+    if isinstance(error, (OperationalError, InterfaceError)):
+        return domain_response(database_unavailable(error))
     if isinstance(error, exceptions.ValidationError):
         return Response(_first_problem(error.detail), status=400)
     if isinstance(error, Http404):

@@ -2,6 +2,7 @@
 
 import json
 import os
+import secrets
 import signal
 import socket
 import subprocess
@@ -13,6 +14,7 @@ from typing import Any
 import httpx
 
 REPOSITORY = Path(__file__).resolve().parents[2]
+SECRET_KEY = secrets.token_urlsafe(40)
 _START_SECONDS = 60
 
 
@@ -24,6 +26,8 @@ class HubProcess:
         self.port = _free_port()
         self.url = f"http://127.0.0.1:{self.port}"
         self._environment = {**os.environ, "HUB_DATA_DIR": str(data_dir), "DJANGO_SETTINGS_MODULE": "hub.settings"}
+        # A hub on services of its own has no default for its secret, and these tests speak to it without TLS.
+        self._environment |= {"HUB_SECRET_KEY": SECRET_KEY, "HUB_SECURE_COOKIES": "0"} if environment else {}
         self._environment |= environment
         self._process: subprocess.Popen[bytes] | None = None
 

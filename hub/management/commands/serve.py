@@ -43,6 +43,7 @@ class Command(BaseCommand):
                 ident="",
                 max_request_body_size=_MAX_BODY_BYTES,
                 asyncore_use_poll=True,
+                clear_untrusted_proxy_headers=not settings.HUB_PROXIES,
             )
             self._announce(host, port)
             signal.signal(signal.SIGTERM, _raise_exit)

@@ -1,32 +1,10 @@
-"""System checks with stable ids: each names a wrong combination of settings and its fix."""
+"""Numbers that would work against the hub."""
 
+from ipaddress import ip_network
 from typing import Any
 
 from django.conf import settings
 from django.core.checks import CheckMessage, Error, Warning, register
-from django.utils.module_loading import import_string
-
-from storage import open_store
-
-
-@register()
-def check_storage(**kwargs: Any) -> list[CheckMessage]:
-    """hub.E001: the storage URL names no store that this build can open."""
-    try:
-        open_store(settings.HUB_STORAGE_URL)
-    except ValueError as error:
-        return [Error(str(error), hint="Set HUB_STORAGE_URL to a path or to s3://bucket?endpoint=...", id="hub.E001")]
-    return []
-
-
-@register()
-def check_sender(**kwargs: Any) -> list[CheckMessage]:
-    """hub.E002: the job sender cannot be imported."""
-    try:
-        import_string(settings.HUB_JOB_SENDER)
-    except ImportError as error:
-        return [Error(f"HUB_JOB_SENDER: {error}", hint="Leave it at workers.sender.send.", id="hub.E002")]
-    return []
 
 
 @register()
@@ -45,3 +23,26 @@ def check_part_size(**kwargs: Any) -> list[CheckMessage]:
     if settings.HUB_PART_SIZE_BYTES > 128 << 20:
         return [Warning("HUB_PART_SIZE_BYTES is over 128 MiB", hint="Use 8388608.", id="hub.W001")]
     return []
+
+
+@register()
+def check_metrics_networks(**kwargs: Any) -> list[CheckMessage]:
+    """hub.E012: a network that may read the metrics is not written as one."""
+    wrong = [network for network in settings.HUB_METRICS_NETWORKS if not _is_network(network)]
+    if not wrong:
+        return []
+    return [
+        Error(
+            f"HUB_METRICS_NETWORKS: {wrong[0]!r} is no network",
+            hint="Write addresses or networks with commas between: 127.0.0.1,10.0.0.0/8",
+            id="hub.E012",
+        )
+    ]
+
+
+def _is_network(text: str) -> bool:
+    try:
+        ip_network(text)
+    except ValueError:
+        return False
+    return True

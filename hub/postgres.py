@@ -1,0 +1,36 @@
+"""A connection to PostgreSQL that never waits for ever, even where the network swallows every packet."""
+
+from typing import Any
+
+import psycopg
+from psycopg import errors
+
+_HEALTH_SECONDS = 2.0
+
+
+def bounded_connection(seconds: float | None) -> type[psycopg.Connection[Any]]:
+    """A class of connections on which the server must answer within ``seconds`` (None: whenever it likes).
+
+    The server's own ``statement_timeout`` is shorter and ends a slow statement politely; this one is for a server
+    that cannot be heard. The connection is closed then, and the caller sees an OperationalError.
+    """
+
+    class BoundedConnection(psycopg.Connection[Any]):
+        _patience = seconds
+
+        def wait(self, gen: Any, interval: float = 0.1, timeout: float | None = None) -> Any:
+            try:
+                return super().wait(gen, interval, timeout or self._patience)
+            except errors._WaitTimeout as error:
+                self.close()
+                raise psycopg.OperationalError("the database server did not answer in time") from error
+
+        def execute(self, *given: Any, **named: Any) -> Any:
+            # Of all callers only the pool's check of a connection's health asks the connection itself.
+            self._patience = _HEALTH_SECONDS
+            try:
+                return super().execute(*given, **named)
+            finally:
+                self._patience = seconds
+
+    return BoundedConnection
