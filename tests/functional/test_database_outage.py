@@ -19,7 +19,7 @@ RECOVERY_SECONDS = 10
 @pytest.fixture(scope="module")
 def own_postgres() -> Iterator[PostgresServer]:
     """A server that these tests may stop."""
-    yield from run_server(max_connections=20)
+    yield from run_server(max_connections="20")
 
 
 @pytest.fixture(scope="module")
