@@ -9,7 +9,8 @@
     ├── TooLarge         over a stated limit
     ├── Unprocessable    well-formed, but the content contradicts itself or the hub
     ├── RateLimited      too often; try again later
-    └── Busy             try again in a moment
+    ├── Busy             try again in a moment
+    └── Full             no room for more bytes; somebody must make some
 
 Services raise these; ``hub.api.errors`` turns each class into a status, ``frontend`` into a page.
 """
@@ -90,3 +91,9 @@ class Busy(DomainError):
     """Try again in a moment."""
 
     default_code = "busy"
+
+
+class Full(DomainError):
+    """No room for more bytes; somebody must make some."""
+
+    default_code = "storage_full"

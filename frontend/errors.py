@@ -12,6 +12,7 @@ from catalog.errors import (
     Busy,
     Conflict,
     DomainError,
+    Full,
     Gone,
     InvalidInput,
     NotFound,
@@ -33,6 +34,7 @@ _STATUSES: dict[type[DomainError], int] = {
     Unprocessable: 422,
     RateLimited: 429,
     Busy: 503,
+    Full: 507,
 }
 _TITLES = {
     400: "That cannot be read",
@@ -44,6 +46,7 @@ _TITLES = {
     422: "That contradicts itself",
     429: "Too often",
     503: "Busy",
+    507: "No room",
 }
 
 

@@ -1,5 +1,6 @@
 """Blobs as files of one folder: the embedded default."""
 
+import errno
 import os
 import shutil
 import uuid
@@ -10,6 +11,9 @@ from pathlib import Path
 from storage.hashing import CHUNK_BYTES, BlobHasher, write_exactly
 from storage.interface import BlobReceipt, PartReceipt, StorageError
 from storage.keys import blob_key, checked_staging
+
+# The disk, a quota, or the largest file that is allowed.
+_FULL = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG})
 
 
 class LocalBlobStore:
@@ -25,15 +29,13 @@ class LocalBlobStore:
         self, staging: str, number: int, chunks: Iterable[bytes], *, size_bytes: int
     ) -> tuple[PartReceipt, str]:
         folder = self._staged(staging)
-        folder.mkdir(parents=True, exist_ok=True)
         temporary = folder / f".{number}.{uuid.uuid4().hex}"
-        try:
+        with _room_for(temporary):
+            folder.mkdir(parents=True, exist_ok=True)
             with temporary.open("wb") as sink:
                 digest = write_exactly(sink, chunks, number=number, size_bytes=size_bytes)
                 _flush(sink.fileno())
             temporary.replace(folder / f"{number:06d}")
-        finally:
-            temporary.unlink(missing_ok=True)
         return PartReceipt(number=number, size_bytes=size_bytes), digest
 
     def parts(self, staging: str) -> list[PartReceipt]:
@@ -46,10 +48,10 @@ class LocalBlobStore:
     def promote(self, staging: str, numbers: Sequence[int], *, sha256: str) -> BlobReceipt:
         target = self.root / blob_key(sha256)
         paths = self._part_paths(staging, numbers)
-        target.parent.mkdir(parents=True, exist_ok=True)
         temporary = target.parent / f".{uuid.uuid4().hex}"
         hasher = BlobHasher(sum(path.stat().st_size for path in paths))
-        try:
+        with _room_for(temporary):
+            target.parent.mkdir(parents=True, exist_ok=True)
             with temporary.open("wb") as sink:
                 for chunk in _read_all(paths):
                     hasher.update(chunk)
@@ -60,8 +62,7 @@ class LocalBlobStore:
                 raise StorageError("digest_mismatch", f"the bytes hash to {receipt.sha256}, not to {sha256}")
             temporary.chmod(0o444)
             temporary.replace(target)
-        finally:
-            temporary.unlink(missing_ok=True)
+            _flush_folders(target)
         return receipt
 
     def discard(self, staging: str) -> None:
@@ -84,9 +85,8 @@ class LocalBlobStore:
         (self.root / blob_key(sha256)).unlink(missing_ok=True)
 
     def digests(self) -> Iterator[str]:
-        for path in sorted((self.root / "blobs").glob("??/??/*")):
-            if not path.name.startswith("."):
-                yield path.name
+        for folder in sorted((self.root / "blobs").glob("??/??")):
+            yield from sorted(path.name for path in folder.iterdir() if not path.name.startswith("."))
 
     def _blob(self, sha256: str) -> Path:
         path = self.root / blob_key(sha256)
@@ -105,6 +105,19 @@ class LocalBlobStore:
         return paths
 
 
+@contextmanager
+def _room_for(temporary: Path) -> Iterator[None]:
+    """Whatever happens, ``temporary`` is gone in the end. Raises StorageError ``storage_full`` where space ran out."""
+    try:
+        yield
+    except OSError as error:
+        if error.errno not in _FULL:
+            raise
+        raise StorageError("storage_full", f"no space is left below {temporary.parent}") from error
+    finally:
+        temporary.unlink(missing_ok=True)
+
+
 def _read_all(paths: Iterable[Path]) -> Iterator[bytes]:
     for path in paths:
         yield from _read_range(path, 0, None)
@@ -121,6 +134,16 @@ def _read_range(path: Path, start: int, length: int | None) -> Iterator[bytes]:
             if left is not None:
                 left -= len(chunk)
             yield chunk
+
+
+def _flush_folders(path: Path) -> None:
+    """Make the name last as the bytes do: it must not vanish in a power cut after the database relied on it."""
+    for folder in path.parents[:3]:
+        descriptor = os.open(folder, os.O_RDONLY)
+        try:
+            os.fsync(descriptor)
+        finally:
+            os.close(descriptor)
 
 
 def _flush(descriptor: int) -> None:

@@ -27,6 +27,7 @@ STATUSES: list[tuple[type[errors.DomainError], int]] = [
     (errors.Unprocessable, 422),
     (errors.RateLimited, 429),
     (errors.Busy, 503),
+    (errors.Full, 507),
     (errors.DomainError, 400),
 ]
 _HEADERS = {401: {"WWW-Authenticate": "Bearer"}, 429: {"Retry-After": "60"}, 503: {"Retry-After": "2"}}
@@ -49,6 +50,8 @@ def handle(error: Exception, context: dict[str, Any]) -> Response | None:
         return domain_response(error)
     if isinstance(error, StorageError):
         log.error("the store failed: %s: %s", error.code, error.detail)
+        if error.code == "storage_full":
+            return domain_response(errors.Full(detail="the store has no room left", hint="Tell whoever runs the hub."))
         away = errors.Busy("storage_unavailable", "the store could not hand out these bytes", hint="Try again later.")
         return domain_response(away)
     if isinstance(error, (OperationalError, InterfaceError)):

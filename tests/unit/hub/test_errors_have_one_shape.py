@@ -2,7 +2,8 @@
 
 import pytest
 
-from tests.unit.catalog.factories import make_namespace, make_user, publish, push
+from storage import StorageError
+from tests.unit.catalog.factories import make_namespace, make_user, open_push, publish, push
 from tests.unit.hub.calling import API, assert_error, client_of
 
 pytestmark = pytest.mark.django_db
@@ -181,3 +182,17 @@ def test_a_cursor_of_one_list_is_refused_by_another(owner):
     cursor = client.get(f"{API}/jobs?limit=1").json()["next_cursor"]
     assert client.get(f"{API}/jobs?limit=1&cursor={cursor}").status_code == 200
     assert_error(client.get(f"{API}/tokens?cursor={cursor}"), 400, "invalid_cursor")
+
+
+def test_a_store_without_room_is_507_and_the_upload_stays_open(owner, monkeypatch):
+    def full(*args: object, **options: object) -> None:
+        raise StorageError("storage_full", "no space is left on the disk")
+
+    upload = open_push(owner, {"a.txt": b"some bytes"})
+    path = f"{API}/uploads/{upload.pk}/files/0/parts/1"
+    with monkeypatch.context() as patch:
+        patch.setattr("storage.local.LocalBlobStore.write_part", full)
+        answer = client_of(owner).put(path, b"some bytes", content_type="application/octet-stream")
+    assert "disk" not in assert_error(answer, 507, "storage_full")["detail"], "where bytes lie is nobody's business"
+    again = client_of(owner).put(path, b"some bytes", content_type="application/octet-stream")
+    assert again.status_code == 200, again.content
