@@ -83,3 +83,6 @@ class BlobStore(Protocol):
 
     def digests(self) -> Iterator[str]:
         """Every blob's digest, for checks of the database against the store."""
+
+    def sizes(self) -> Iterator[tuple[str, int]]:
+        """Every blob's digest and size in bytes, in the order of the digests, as the store lists them."""

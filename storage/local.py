@@ -5,7 +5,7 @@ import os
 import shutil
 import uuid
 from collections.abc import Iterable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from storage.hashing import CHUNK_BYTES, BlobHasher, write_exactly
@@ -85,8 +85,13 @@ class LocalBlobStore:
         (self.root / blob_key(sha256)).unlink(missing_ok=True)
 
     def digests(self) -> Iterator[str]:
+        return (digest for digest, _ in self.sizes())
+
+    def sizes(self) -> Iterator[tuple[str, int]]:
         for folder in sorted((self.root / "blobs").glob("??/??")):
-            yield from sorted(path.name for path in folder.iterdir() if not path.name.startswith("."))
+            for path in sorted(path for path in folder.iterdir() if not path.name.startswith(".")):
+                with suppress(FileNotFoundError):
+                    yield path.name, path.stat().st_size
 
     def _blob(self, sha256: str) -> Path:
         path = self.root / blob_key(sha256)

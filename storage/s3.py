@@ -104,10 +104,13 @@ class S3BlobStore:
         self._bucket.delete(blob_key(sha256))
 
     def digests(self) -> Iterator[str]:
-        for key, _ in self._bucket.listing("blobs/"):
+        return (digest for digest, _ in self.sizes())
+
+    def sizes(self) -> Iterator[tuple[str, int]]:
+        for key, size_bytes in self._bucket.listing("blobs/"):
             name = key.rpartition("/")[2]
             if _is_blob(key, name):
-                yield name
+                yield name, size_bytes
 
     def _required(self, staging: str, numbers: Sequence[int]) -> list[PartReceipt]:
         arrived = {part.number: part for part in self.parts(staging)}

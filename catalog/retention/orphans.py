@@ -25,10 +25,11 @@ def orphans() -> Iterator[str]:
 
 def adopt_orphans() -> int:
     """Give every orphan a row as of now: nobody has hashed it, and its grace begins. Returns how many."""
-    return sum(_adopt(digest) for digest in orphans())
+    return sum(adopt(digest) for digest in orphans())
 
 
-def _adopt(sha256: str) -> int:
+def adopt(sha256: str) -> int:
+    """Give one object a row, unless it has one or is gone. Returns whether it was there, as a number."""
     try:
         size_bytes = blob_store().size_bytes(sha256)
     except StorageError as error:
