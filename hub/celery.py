@@ -4,7 +4,8 @@ import os
 from typing import Any
 
 from celery import Celery
-from celery.signals import worker_init
+from celery.schedules import crontab
+from celery.signals import setup_logging, worker_init
 from kombu import Queue
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "hub.settings")
@@ -32,6 +33,11 @@ def make_app() -> Celery:
         worker_hijack_root_logger=False,
         worker_prefetch_multiplier=1,
         imports=["workers.tasks"],
+        # Only a nudge: every worker looks for what is due besides, so a dead beat loses nothing.
+        beat_schedule={
+            "collect garbage": {"task": "hub.collect_garbage", "schedule": crontab(minute=17)},
+            "scrub": {"task": "hub.scrub", "schedule": crontab(hour=3, minute=43)},
+        },
     )
     application.steps["worker"].add("workers.bootstep:Duties")
     # Tasks sent from threads of the web process find this application, not a default one on amqp://.
@@ -43,7 +49,13 @@ def _transport_options(broker_url: str) -> dict[str, Any]:
     if broker_url.startswith("memory://"):
         # The in-memory broker is polled: each look is one check of an empty queue, so look often.
         return {"polling_interval": 0.02}
-    return {"socket_connect_timeout": 3, "socket_timeout": 3}
+    # A publish waits no longer than this for a Redis that does not answer; the job's row is written already.
+    return {"socket_connect_timeout": 3, "socket_timeout": 3, "connect_retries_timeout": 1}
+
+
+@setup_logging.connect(weak=False)
+def _keep_logging(**kwargs: Any) -> None:
+    """Django's logging settings hold in a worker too; Celery's own are left out."""
 
 
 @worker_init.connect

@@ -1,13 +1,14 @@
 """What a Celery worker does besides taking messages: warm children, sweep, heartbeat, looking for work, stopping."""
 
 import logging
+import os
 import threading
 from collections.abc import Callable
 from typing import Any
 
 from celery import bootsteps, signals
 
-from workers.children import warm_up
+from workers.children import wait_until_warm
 from workers.heartbeat import beat_until_stopped, sign_off
 from workers.looking import look_until_stopped
 from workers.maintenance import maintain_until
@@ -16,6 +17,7 @@ from workers.sweep import sweep_until
 
 log = logging.getLogger(__name__)
 _STOP_SECONDS = 10
+_PATIENCE_SECONDS = 8
 
 
 class Duties(bootsteps.StartStopStep):
@@ -31,7 +33,7 @@ class Duties(bootsteps.StartStopStep):
         """Become a worker of the queues that Celery takes messages from."""
         queues = list(controller.app.amqp.queues.consume_from)
         worker = become(WorkerProcess(queues=queues, slots=controller.concurrency))
-        warm_up()
+        wait_until_warm()
         duties: list[tuple[str, Callable[[Any], None], Any]] = [
             ("sweep", sweep_until, worker.stopping),
             ("maintenance", maintain_until, worker.stopping),
@@ -62,3 +64,13 @@ class Duties(bootsteps.StartStopStep):
 def _stop_at_once(**kwargs: Any) -> None:
     # SIGTERM: the running jobs are given back while Celery still shuts down.
     this_worker().stopping.set()
+    timer = threading.Timer(_PATIENCE_SECONDS, _leave)
+    timer.daemon = True
+    timer.start()
+
+
+def _leave() -> None:
+    """End the process: its jobs were given back long ago, and Celery waits for a broker that does not answer."""
+    log.warning("Celery did not stop within %d s; leaving without it", _PATIENCE_SECONDS)
+    sign_off(this_worker())
+    os._exit(0)

@@ -23,6 +23,7 @@ Tick = Callable[[float | None, str], bool]
 Beat = Callable[[float | None, str], None]
 _TICK_SECONDS = 0.25
 _MOST_BYTES = 256 << 20
+_WARM_SECONDS = 600
 _context = multiprocessing.get_context("forkserver")
 _warming = threading.Lock()
 
@@ -53,6 +54,11 @@ def warm_up() -> None:
             os.environ.pop("PYTHONPATH")
             if before is not None:
                 os.environ["PYTHONPATH"] = before
+
+
+def wait_until_warm() -> None:
+    """Return when children start in milliseconds. A job claimed before would spend its lease on loading libraries."""
+    run_in_child("workers.computing:nothing", {}, memory_bytes=_MOST_BYTES, seconds=_WARM_SECONDS)
 
 
 def run_in_child(

@@ -7,6 +7,11 @@ from typing import Any
 Report = Callable[..., None]
 
 
+def nothing(argument: dict[str, Any], report: Report) -> dict[str, Any]:
+    """Nothing: whoever waits for it knows that children start."""
+    return {}
+
+
 def inspect_revision(argument: dict[str, Any], report: Report) -> dict[str, Any]:
     """Type an adapter and check it against its base model's shapes.
 

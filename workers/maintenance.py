@@ -27,18 +27,20 @@ def scrub(stopped: threading.Event | None = None) -> None:
 
 def run_due(stopped: threading.Event | None = None) -> None:
     """Do whatever is due. Any number of processes may ask at any time; each routine falls to one of them."""
-    routines: dict[str, tuple[float, Callable[[], None]]] = {
-        "collect_garbage": (settings.HUB_GC_EVERY_SECONDS, collect_garbage),
-        "scrub": (_DAY_SECONDS, lambda: scrub(stopped)),
-    }
+    run_if_due("collect_garbage", settings.HUB_GC_EVERY_SECONDS, collect_garbage)
+    run_if_due("scrub", _DAY_SECONDS, lambda: scrub(stopped))
+
+
+def run_if_due(name: str, every_seconds: float, routine: Callable[[], None]) -> None:
+    """Do the routine if it has not been done for ``every_seconds``; it falls to one of all processes that ask."""
     close_old_connections()
-    for name, (every_seconds, routine) in routines.items():
-        try:
-            if is_my_turn(name, every_seconds):
-                routine()
-        except Exception:
-            log.exception("%s failed; it comes again in its turn", name)
-    close_old_connections()
+    try:
+        if is_my_turn(name, every_seconds):
+            routine()
+    except Exception:
+        log.exception("%s failed; it comes again in its turn", name)
+    finally:
+        close_old_connections()
 
 
 def maintain_until(stopped: threading.Event) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import signal
 import sys
+import threading
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -84,3 +85,13 @@ def inspect_slowly(argument: dict[str, Any], report: Report) -> dict[str, Any]:
         report(0.1, str(os.getpid()))
         time.sleep(0.1)
     return inspect_revision(argument, report)
+
+
+def describe_slowly(argument: dict[str, Any], report: Report) -> dict[str, Any]:
+    """Describe a base model after six seconds of saying the process id."""
+    from workers.computing import describe_base
+
+    for _ in range(60):
+        report(0.1, str(os.getpid()))
+        threading.Event().wait(0.1)  # time.sleep fails under faketime
+    return describe_base(argument, report)
