@@ -2,11 +2,11 @@
 
 from functools import lru_cache
 
-from storage.interface import BlobReceipt, BlobStore, PartReceipt, StorageError
+from storage.interface import BlobReceipt, BlobStore, DirectTransfer, OnBytes, PartReceipt, StorageError
 from storage.local import LocalBlobStore
 from storage.url import parse_s3_url
 
-__all__ = ["BlobReceipt", "BlobStore", "PartReceipt", "StorageError", "open_store"]
+__all__ = ["BlobReceipt", "BlobStore", "DirectTransfer", "OnBytes", "PartReceipt", "StorageError", "open_store"]
 
 
 @lru_cache(maxsize=8)

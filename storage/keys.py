@@ -3,6 +3,7 @@
 import re
 
 _SHA256 = re.compile(r"[0-9a-f]{64}")
+_UPLOAD = re.compile(r"[0-9a-f]{32}")
 _STAGING = re.compile(r"[0-9a-f]{32}(/[0-9]{1,6})?")
 
 
@@ -24,3 +25,8 @@ def checked_staging(key: str) -> str:
     if not _STAGING.fullmatch(key):
         raise ValueError(f"not a staging key: {key[:80]!r}")
     return key
+
+
+def is_upload_hex(name: str) -> bool:
+    """Whether ``name`` is an upload's id in hexadecimal, as staging keys begin."""
+    return bool(_UPLOAD.fullmatch(name))

@@ -6,11 +6,12 @@ import shutil
 import uuid
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
+from datetime import UTC, datetime
 from pathlib import Path
 
 from storage.hashing import CHUNK_BYTES, BlobHasher, write_exactly
-from storage.interface import BlobReceipt, PartReceipt, StorageError
-from storage.keys import blob_key, checked_staging
+from storage.interface import BlobReceipt, OnBytes, PartReceipt, StagedUpload, StorageError
+from storage.keys import blob_key, checked_staging, is_upload_hex
 
 # The disk, a quota, or the largest file that is allowed.
 _FULL = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG})
@@ -21,6 +22,8 @@ class LocalBlobStore:
 
     A file appears under its final name by one rename, after its bytes are on disk.
     """
+
+    direct = None
 
     def __init__(self, root: str | Path) -> None:
         self.root = Path(root)
@@ -45,7 +48,9 @@ class LocalBlobStore:
         names = sorted(entry for entry in folder.iterdir() if entry.name.isdigit())
         return [PartReceipt(number=int(entry.name), size_bytes=entry.stat().st_size) for entry in names]
 
-    def promote(self, staging: str, numbers: Sequence[int], *, sha256: str) -> BlobReceipt:
+    def promote(
+        self, staging: str, numbers: Sequence[int], *, sha256: str, on_bytes: OnBytes | None = None
+    ) -> BlobReceipt:
         target = self.root / blob_key(sha256)
         paths = self._part_paths(staging, numbers)
         temporary = target.parent / f".{uuid.uuid4().hex}"
@@ -56,6 +61,8 @@ class LocalBlobStore:
                 for chunk in _read_all(paths):
                     hasher.update(chunk)
                     sink.write(chunk)
+                    if on_bytes:
+                        on_bytes(len(chunk))
                 _flush(sink.fileno())
             receipt = hasher.receipt()
             if receipt.sha256 != sha256:
@@ -68,6 +75,18 @@ class LocalBlobStore:
     def discard(self, staging: str) -> None:
         shutil.rmtree(self._staged(staging), ignore_errors=True)
 
+    def staged(self) -> Iterator[StagedUpload]:
+        for folder in sorted((self.root / "staging").glob("*")):
+            if is_upload_hex(folder.name):
+                moments = [_touched_at(path) for path in (folder, *folder.rglob("*"))]
+                yield StagedUpload(folder.name, max(moments))
+
+    def drop_unfinished(self, before: datetime) -> int:
+        stale = [path for path in (self.root / "blobs").glob("??/??/.*") if _touched_at(path) < before]
+        for path in stale:
+            path.unlink(missing_ok=True)
+        return len(stale)
+
     def has(self, sha256: str) -> bool:
         return (self.root / blob_key(sha256)).is_file()
 
@@ -78,7 +97,7 @@ class LocalBlobStore:
         return _read_range(self._blob(sha256), start, length)
 
     @contextmanager
-    def local_path(self, sha256: str) -> Iterator[Path]:
+    def local_path(self, sha256: str, *, on_bytes: OnBytes | None = None) -> Iterator[Path]:
         yield self._blob(sha256)
 
     def delete(self, sha256: str) -> None:
@@ -149,6 +168,14 @@ def _flush_folders(path: Path) -> None:
             os.fsync(descriptor)
         finally:
             os.close(descriptor)
+
+
+def _touched_at(path: Path) -> datetime:
+    """When the file or folder was last written; the beginning of time if it has just gone."""
+    try:
+        return datetime.fromtimestamp(path.stat().st_mtime, UTC)
+    except FileNotFoundError:
+        return datetime.fromtimestamp(0, UTC)
 
 
 def _flush(descriptor: int) -> None:

@@ -8,6 +8,7 @@ import random
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from datetime import datetime
 from typing import IO, Any
 
 import boto3
@@ -22,6 +23,7 @@ _ABSENT = frozenset({"404", "NoSuchKey", "NotFound"})
 _CONNECT_SECONDS = 5
 _READ_SECONDS = 60
 _LONGEST_WAIT_SECONDS = 4.0
+GRANT_SECONDS = 600
 
 
 class Bucket:
@@ -31,7 +33,9 @@ class Bucket:
         self._name = location.bucket
         self._prefix = location.prefix
         self._max_attempts = max_attempts
-        self._client = _connect(location, max_attempts)
+        self._client = _connect(location, location.endpoint, max_attempts)
+        # A signature covers the host, so that URLs for clients are signed for the address that they use.
+        self._signer = _connect(location, location.public, max_attempts) if location.public else self._client
 
     def call(self, operation: str, key: str, **values: Any) -> Any:
         """One operation on one object, by boto3's name for it. Raises StorageError."""
@@ -51,18 +55,49 @@ class Bucket:
         """Remove an object; removing an absent one is no error."""
         self._unless_absent("delete_object", key)
 
+    def presign(self, operation: str, key: str, **values: Any) -> str:
+        """A URL that lets whoever has it do this one operation for ten minutes. It is a secret: log it nowhere."""
+        with _translated(f"presign {operation} {key}"):
+            url: str = self._signer.generate_presigned_url(
+                operation, Params={"Bucket": self._name, "Key": self._prefix + key, **values}, ExpiresIn=GRANT_SECONDS
+            )
+        return url
+
     def listing(self, prefix: str) -> Iterator[tuple[str, int]]:
         """Key and size in bytes of every object below ``prefix``, in the order of their keys, a page at a time."""
-        pages = iter(
-            self._client.get_paginator("list_objects_v2").paginate(Bucket=self._name, Prefix=self._prefix + prefix)
-        )
+        for entry in self._pages("list_objects_v2", "Contents", Prefix=self._prefix + prefix):
+            yield entry["Key"].removeprefix(self._prefix), int(entry["Size"])
+
+    def moments(self, prefix: str) -> Iterator[tuple[str, datetime]]:
+        """Key and time of the last change of every object below ``prefix``."""
+        for entry in self._pages("list_objects_v2", "Contents", Prefix=self._prefix + prefix):
+            yield entry["Key"].removeprefix(self._prefix), entry["LastModified"]
+
+    def multiparts(self, prefix: str) -> Iterator[tuple[str, str, datetime]]:
+        """Key, id and begin of every unfinished multipart upload below ``prefix``."""
+        for entry in self._pages("list_multipart_uploads", "Uploads", Prefix=self._prefix + prefix):
+            yield entry["Key"].removeprefix(self._prefix), entry["UploadId"], entry["Initiated"]
+
+    def multipart_parts(self, key: str, multipart: str) -> Iterator[dict[str, Any]]:
+        """Number, size and ETag of each part that has arrived. Raises StorageError ``multipart_missing``."""
+        return self._pages("list_parts", "Parts", Key=self._prefix + key, UploadId=multipart)
+
+    def abort(self, key: str, multipart: str) -> None:
+        """Drop a multipart upload; dropping an absent one is no error."""
+        try:
+            self.call("abort_multipart_upload", key, UploadId=multipart)
+        except StorageError as error:
+            if error.code not in ("multipart_missing", "object_missing"):
+                raise
+
+    def _pages(self, operation: str, list_name: str, **values: Any) -> Iterator[dict[str, Any]]:
+        pages = iter(self._client.get_paginator(operation).paginate(Bucket=self._name, **values))
         while True:
-            with _translated(f"list_objects_v2 {prefix}"):
+            with _translated(f"{operation} {values.get('Prefix', values.get('Key', ''))}"):
                 page = next(pages, None)
             if page is None:
                 return
-            for entry in page.get("Contents", []):
-                yield entry["Key"].removeprefix(self._prefix), int(entry["Size"])
+            yield from page.get(list_name, [])
 
     def read(self, key: str, *, start: int = 0, length: int | None = None) -> Iterator[bytes] | None:
         """The bytes of an object from ``start``, in chunks, or None if there is no such object.
@@ -140,10 +175,11 @@ def _some(body: Any, amount: int, key: str) -> bytes:
     return chunk
 
 
-def _connect(location: S3Location, max_attempts: int) -> Any:
+def _connect(location: S3Location, endpoint: str, max_attempts: int) -> Any:
     """A client; boto3 looks for credentials in the environment, in shared files and in the role of the machine."""
     config = Config(
         # "standard" waits between attempts for a random part of a time that doubles.
+        signature_version="s3v4",
         retries={"mode": "standard", "total_max_attempts": max_attempts},
         s3={"addressing_style": "path", "payload_signing_enabled": True},
         request_checksum_calculation="when_required",
@@ -155,7 +191,7 @@ def _connect(location: S3Location, max_attempts: int) -> Any:
     )
     # A session of its own: boto3's default one must not be used from several threads at once.
     return boto3.session.Session().client(
-        "s3", endpoint_url=location.endpoint or None, region_name=location.region, config=config
+        "s3", endpoint_url=endpoint or None, region_name=location.region, config=config
     )
 
 
@@ -180,7 +216,9 @@ def _refusal(asked: str, error: ClientError) -> StorageError:
     detail = f"{asked}: the store answered {status} {code}"
     if code in _ABSENT:
         return StorageError("object_missing", detail)
+    if code == "NoSuchUpload":
+        return StorageError("multipart_missing", detail)
     if status == 416:
         return StorageError("range_not_satisfiable", detail)
-    passing = status >= 500 or status == 429 or code in ("SlowDown", "RequestTimeout", "NoSuchUpload")
+    passing = status >= 500 or status == 429 or code in ("SlowDown", "RequestTimeout", "InvalidPart")
     return StorageError("storage_unavailable" if passing else "storage_refused", detail)

@@ -87,7 +87,7 @@ class ObjectWriter:
 
     def _abort(self) -> None:
         try:
-            self._bucket.call("abort_multipart_upload", self._key, UploadId=self._upload_id)
+            self._bucket.abort(self._key, self._upload_id)
         except StorageError as error:
             log.warning("an unfinished multipart upload may stay in the store: %s", error.detail)
 

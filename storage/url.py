@@ -8,25 +8,29 @@ _BUCKET = re.compile(r"[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]")
 _PREFIX = re.compile(r"[A-Za-z0-9_-][A-Za-z0-9._-]*(/[A-Za-z0-9_-][A-Za-z0-9._-]*)*")
 _ENDPOINT = re.compile(r"https?://([A-Za-z0-9._-]+|\[[0-9A-Fa-f:.]+\])(:[0-9]{1,5})?/?")
 _REGION = re.compile(r"[A-Za-z0-9-]{1,64}")
-_SETTINGS = ("endpoint", "region", "prefix")
+_SETTINGS = ("endpoint", "public", "region", "prefix", "direct")
 _FORM = "s3://bucket?endpoint=https://host:port&region=name&prefix=folder"
+_WORDS = {"yes": True, "no": False}
 
 
 @dataclass(frozen=True)
 class S3Location:
     """Where blobs lie on an S3-compatible server.
 
-    ``endpoint`` is empty for AWS itself; ``prefix`` is empty or ends with a slash.
+    ``endpoint`` is empty for AWS itself; ``public`` is where clients reach it, empty where that is the endpoint;
+    ``prefix`` is empty or ends with a slash. ``is_direct`` says whether clients may be sent there at all.
     """
 
     bucket: str
     endpoint: str = ""
     region: str = "us-east-1"
     prefix: str = ""
+    public: str = ""
+    is_direct: bool = True
 
 
 def parse_s3_url(url: str) -> S3Location:
-    """Read ``s3://bucket?endpoint=...&region=...&prefix=...``; everything after the bucket may be left out.
+    """Read ``s3://bucket?endpoint=...&public=...&region=...&prefix=...&direct=no``; all but the bucket may be left out.
 
     Raises:
         ValueError: names the part that is wrong; it never repeats a part that may hold a secret.
@@ -41,7 +45,17 @@ def parse_s3_url(url: str) -> S3Location:
     region = given.get("region", "us-east-1")
     if not _REGION.fullmatch(region):
         raise ValueError(f"{region!r} is no name of an S3 region; us-east-1 is what most servers expect")
-    return S3Location(split.netloc, _endpoint(given.get("endpoint", "")), region, _prefix(given.get("prefix", "")))
+    direct = given.get("direct", "yes")
+    if direct not in _WORDS:
+        raise ValueError(f"direct is yes or no (clients reach the store themselves, or not); received {direct[:40]!r}")
+    return S3Location(
+        bucket=split.netloc,
+        endpoint=_endpoint("endpoint", given.get("endpoint", "")),
+        region=region,
+        prefix=_prefix(given.get("prefix", "")),
+        public=_endpoint("public", given.get("public", "")),
+        is_direct=_WORDS[direct],
+    )
 
 
 def _query(text: str) -> dict[str, str]:
@@ -55,13 +69,13 @@ def _query(text: str) -> dict[str, str]:
     return given
 
 
-def _endpoint(endpoint: str) -> str:
+def _endpoint(name: str, endpoint: str) -> str:
     if not endpoint:
         return ""
     split = urlsplit(endpoint)
-    _refuse_credentials(split, "the endpoint of the storage URL")
+    _refuse_credentials(split, f"the {name} of the storage URL")
     if not _ENDPOINT.fullmatch(endpoint):
-        raise ValueError("the endpoint of an S3 storage URL is http://host:port or https://host, and nothing after it")
+        raise ValueError(f"the {name} of an S3 storage URL is http://host:port or https://host, and nothing after it")
     return endpoint.rstrip("/")
 
 

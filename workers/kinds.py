@@ -4,11 +4,17 @@ from catalog.adapters.commits import VALIDATE_REVISION
 from catalog.bases.services import DESCRIBE_BASE
 from catalog.errors import Conflict
 from catalog.jobs.models import Job
+from catalog.uploads.receiving import RECEIVE_UPLOAD
 from workers.description import DescribeBase
+from workers.receiving import ReceiveUpload
 from workers.supervisor import Handler
 from workers.validation import ValidateRevision
 
-HANDLERS: dict[str, Handler] = {VALIDATE_REVISION: ValidateRevision(), DESCRIBE_BASE: DescribeBase()}
+HANDLERS: dict[str, Handler] = {
+    VALIDATE_REVISION: ValidateRevision(),
+    DESCRIBE_BASE: DescribeBase(),
+    RECEIVE_UPLOAD: ReceiveUpload(),
+}
 
 
 def handler_of(kind: str) -> Handler:

@@ -3,6 +3,7 @@
 import logging
 import random
 import threading
+import time
 
 from django.conf import settings
 from django.db import close_old_connections
@@ -10,10 +11,13 @@ from django.db import close_old_connections
 from catalog.jobs import services as jobs
 from catalog.jobs.heartbeats import forget_lost_workers
 from catalog.search.services import refresh_download_totals
-from catalog.uploads.services import expire_uploads
+from catalog.uploads.services import drop_stale_staging, expire_uploads
 from workers.kinds import abandon_exhausted
 
 log = logging.getLogger(__name__)
+# Listing a store costs requests, and what it finds is in nobody's way.
+_STAGING_SECONDS = 600.0
+_staging_due = 0.0
 
 
 def sweep_once() -> int:
@@ -24,9 +28,17 @@ def sweep_once() -> int:
         expire_uploads()
         forget_lost_workers()
         refresh_download_totals()
+        _drop_stale_staging_if_due()
         return sent
     finally:
         close_old_connections()
+
+
+def _drop_stale_staging_if_due() -> None:
+    global _staging_due
+    if time.monotonic() >= _staging_due:
+        _staging_due = time.monotonic() + _STAGING_SECONDS
+        drop_stale_staging()
 
 
 def sweep_until(stopped: threading.Event) -> None:

@@ -42,8 +42,8 @@ class ValidateRevision:
         with ExitStack() as stack:
             files = {}
             for file in revision.files.all():
-                beat(None, "")
-                files[file.path] = str(stack.enter_context(blob_store().local_path(file.blob_id)))
+                local = blob_store().local_path(file.blob_id, on_bytes=lambda count: beat(None, ""))
+                files[file.path] = str(stack.enter_context(local))
             yield {
                 "files": files,
                 "base": shapes.table if shapes else None,

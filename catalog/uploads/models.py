@@ -11,6 +11,7 @@ class UploadState(models.TextChoices):
 
     OPEN = "open"
     FINISHING = "finishing"
+    RECEIVING = "receiving"
     COMMITTED = "committed"
     ABORTED = "aborted"
 
@@ -31,6 +32,7 @@ class Upload(models.Model):
     revision = models.ForeignKey(
         "adapters.Revision", null=True, blank=True, on_delete=models.SET_NULL, related_name="+"
     )
+    receive_job = models.ForeignKey("jobs.Job", null=True, blank=True, on_delete=models.SET_NULL, related_name="+")
     created_by = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.CASCADE, related_name="uploads")
     created_at = models.DateTimeField(auto_now_add=True)
     expires_at = models.DateTimeField(db_index=True)
@@ -42,12 +44,17 @@ class Upload(models.Model):
 
 
 class UploadFile(models.Model):
-    """One announced file; its index names its parts in the store."""
+    """One announced file; its index names its parts in the store.
+
+    ``multipart`` is the store's id of the multipart upload that the client sends this file's parts to; empty for a file
+    that passes through the hub, and before a large one was first asked for.
+    """
 
     upload = models.ForeignKey(Upload, on_delete=models.CASCADE, related_name="files")
     index = models.PositiveIntegerField()
     path = models.CharField(max_length=300)
     size_bytes = models.BigIntegerField()
+    multipart = models.TextField(blank=True, default="")
 
     class Meta:
         constraints = [

@@ -19,6 +19,8 @@ from catalog.store import blob_store
 
 _RANGE = re.compile(r"bytes=([0-9]{0,18})-([0-9]{0,18})")
 _WEIGHTS = (".safetensors",)
+# Below this, the detour costs more than the bytes.
+_DIRECT_FROM_BYTES = 1 << 20
 
 
 class FileView(APIView):
@@ -34,14 +36,16 @@ class FileView(APIView):
         if file is None:
             raise NotFound(detail=f"{adapter.full_name}@{ref} has no file {path!r}")
         response = serve_blob(request, file.blob, name=path.rpartition("/")[2])
-        starts_here = response.status_code == 200 or response.get("Content-Range", "").startswith("bytes 0-")
-        if request.method == "GET" and path.endswith(_WEIGHTS) and starts_here:
+        if request.method == "GET" and path.endswith(_WEIGHTS) and _starts_here(request, response):
             count_download(adapter)
         return response
 
 
 def serve_blob(request: Request, blob: Blob, *, name: str) -> HttpResponseBase:
-    """A blob as 200, 206, 304 or 416; its ETag is the quoted SHA-256, and it is never shown inline."""
+    """A blob as 200, 206, 302, 304 or 416; its ETag is the quoted SHA-256, and it is never shown inline.
+
+    The caller has asked for permission already: the 302 leads to the store itself, by a URL that soon runs out.
+    """
     require_stored(blob)
     etag = f'"{blob.sha256}"'
     headers = {
@@ -52,6 +56,10 @@ def serve_blob(request: Request, blob: Blob, *, name: str) -> HttpResponseBase:
     }
     if _matches(request.headers.get("If-None-Match", ""), etag):
         return HttpResponse(status=304, headers=headers)
+    direct = blob_store().direct
+    if direct is not None and request.method == "GET" and blob.size_bytes > _DIRECT_FROM_BYTES:
+        url = direct.blob_url(blob.sha256, filename=name)
+        return HttpResponse(status=302, headers={"Location": url, "ETag": etag, "Cache-Control": "no-store"})
     wanted = _range(request, blob, etag)
     if wanted is None:
         start, length, status = 0, blob.size_bytes, 200
@@ -68,6 +76,13 @@ def serve_blob(request: Request, blob: Blob, *, name: str) -> HttpResponseBase:
         return HttpResponse(status=status, headers=headers, content_type="application/octet-stream")
     chunks = blob_store().read(blob.sha256, start=start, length=length)
     return StreamingHttpResponse(chunks, status=status, headers=headers, content_type="application/octet-stream")
+
+
+def _starts_here(request: Request, response: HttpResponseBase) -> bool:
+    """Whether this answer holds, or leads to, the beginning of the file: later ranges are no further download."""
+    if response.status_code == 302:
+        return request.headers.get("Range", "bytes=0-").replace(" ", "").startswith("bytes=0-")
+    return response.status_code == 200 or response.get("Content-Range", "").startswith("bytes 0-")
 
 
 def _matches(header: str, etag: str) -> bool:

@@ -16,10 +16,11 @@ from rest_framework.views import APIView
 from catalog.adapters.models import Revision, Visibility
 from catalog.adapters.queries import get_revision
 from catalog.uploads.metadata import Metadata
-from catalog.uploads.models import Upload
+from catalog.uploads.models import Upload, UploadFile, UploadState
 from catalog.uploads.services import (
     AnnouncedFile,
     abort_upload,
+    direct_url,
     finish_upload,
     get_upload,
     open_upload,
@@ -63,14 +64,15 @@ class UploadOutput(Output):
     part_size_bytes = serializers.IntegerField()
     files = UploadFileOutput(many=True)
     revision = RevisionOutput(allow_null=True)
+    job = JobOutput(allow_null=True)
 
 
 class FinishedOutput(Output):
-    """A committed upload."""
+    """A finished upload: committed, with its revision and the job that validates it, or `receiving`, by a job."""
 
     id = serializers.UUIDField()
     state = serializers.CharField()
-    revision = RevisionOutput()
+    revision = RevisionOutput(allow_null=True)
     job = JobOutput(allow_null=True)
 
 
@@ -177,8 +179,10 @@ class FinishView(APIView):
         upload = get_upload(actor, upload_id)
         digests = {file["path"]: file["sha256"] for file in read(FinishInput, request)["files"]}
         made = finish_upload(actor, upload, digests)
-        revision = get_revision(actor, made.revision.adapter, made.revision.commit_id)
-        body = {"id": upload.pk, "state": "committed", "revision": revision, "job": revision.validation_job}
+        body: dict[str, Any] = {"id": upload.pk, "state": "receiving", "revision": None, "job": made.receive_job}
+        if made.revision is not None:
+            revision = get_revision(actor, made.revision.adapter, made.revision.commit_id)
+            body |= {"state": "committed", "revision": revision, "job": revision.validation_job}
         return Response(FinishedOutput(body, context={"request": request}).data, status=202)
 
 
@@ -201,16 +205,21 @@ def _upload(request: Request, upload: Upload) -> dict[str, Any]:
         "part_size_bytes": upload.part_size_bytes,
         "files": files,
         "revision": upload.revision,
+        "job": upload.receive_job,
     }
     return dict(UploadOutput(body, context={"request": request}).data)
 
 
-def _parts(request: Request, upload: Upload, file: Any) -> list[dict[str, Any]]:
+def _parts(request: Request, upload: Upload, file: UploadFile) -> list[dict[str, Any]]:
+    """Where each part goes: to the hub, or straight to the store by a URL that must not be logged."""
+    if upload.state != UploadState.OPEN:
+        return []
     return [
         {
             **plan.__dict__,
             "method": "PUT",
-            "url": request.build_absolute_uri(reverse("api-upload-part", args=[upload.pk, file.index, plan.number])),
+            "url": direct_url(upload, file, plan)
+            or request.build_absolute_uri(reverse("api-upload-part", args=[upload.pk, file.index, plan.number])),
         }
         for plan in plan_parts(upload, file)
     ]
@@ -225,5 +234,6 @@ def _already_published(request: Request, revision: Revision) -> dict[str, Any]:
         "part_size_bytes": 0,
         "files": [],
         "revision": revision,
+        "job": None,
     }
     return dict(UploadOutput(body, context={"request": request}).data)

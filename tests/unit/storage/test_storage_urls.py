@@ -40,7 +40,7 @@ def test_an_s3_url_names_bucket_endpoint_region_and_prefix(url, location):
         ("s3://adapters?prefix=../other", "prefix"),
         ("s3://adapters?prefix=a//b", "prefix"),
         ("s3://adapters?prefix=a&prefix=b", "once"),
-        ("s3://adapters?pathstyle=yes", "takes endpoint, region, prefix; received 'pathstyle'"),
+        ("s3://adapters?pathstyle=yes", "takes endpoint, public, region, prefix, direct; received 'pathstyle'"),
     ],
 )
 def test_a_wrong_s3_url_is_refused_by_the_part_that_is_wrong(url, says):

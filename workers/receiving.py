@@ -1,0 +1,49 @@
+"""The job ``receive_upload``: files that went to the store directly are hashed, then committed."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+from catalog.errors import Busy
+from catalog.jobs.models import Job
+from catalog.uploads.receiving import commit_received, receive, reopen, size_bytes_of
+from storage import StorageError
+from workers.children import Beat, ChildFailed
+
+
+class ReceiveUpload:
+    """Hashes staged files into blobs. Nothing is read from their contents, so that no child is needed."""
+
+    function = ""
+
+    @contextmanager
+    def prepare(self, job: Job, beat: Beat) -> Iterator[dict[str, Any]]:
+        total = max(size_bytes_of(job), 1)
+        done = 0
+
+        def on_bytes(count: int) -> None:
+            nonlocal done
+            done += count
+            beat(done / total, f"hashed {done >> 20} of {total >> 20} MiB")
+
+        with _trying_again():
+            outcome = receive(job, on_bytes)
+        yield outcome
+
+    def apply(self, job: Job, outcome: dict[str, Any]) -> dict[str, Any]:
+        with _trying_again():
+            return commit_received(job, outcome)
+
+    def abandon(self, job: Job, error: dict[str, Any]) -> None:
+        reopen(job)
+
+
+@contextmanager
+def _trying_again() -> Iterator[None]:
+    """What passes is worth another attempt: a store that is away, bytes that were collected before they were used."""
+    try:
+        yield
+    except StorageError as error:
+        raise ChildFailed("storage_unavailable", f"the store failed: {error.code}", is_final=False) from error
+    except Busy as error:
+        raise ChildFailed(error.code, error.detail, is_final=False) from error
