@@ -62,7 +62,10 @@ class DirectTransfer(Protocol):
         """Where to PUT part ``number``, of exactly ``size_bytes``."""
 
     def parts(self, staging: str, multipart: str) -> list[PartReceipt] | None:
-        """The parts that have arrived, by number; None if the server knows no such multipart upload (any more)."""
+        """The parts that have arrived, by number; None if the server knows no such multipart upload (any more).
+
+        Servers differ in whether they still know it after its completion.
+        """
 
     def complete(self, staging: str, multipart: str, *, size_bytes: int) -> None:
         """Make of the arrived parts the one staged part, number 1, of ``size_bytes``. Safe to repeat.

@@ -69,7 +69,7 @@ def _finish(upload: Upload, files: list[UploadFile], digests: dict[str, str], he
 
 
 def _join_direct_files(upload: Upload, files: list[UploadFile]) -> bool:
-    """Whether any file went past the hub. If so all parts of all files are there, and nobody can change them now."""
+    """Whether any file went past the hub. If so all parts of all files are there, and each such file is one object."""
     found = [(file, direct) for file in files if (direct := direct_for(upload, file)) is not None]
     if not found:
         return False

@@ -1,6 +1,8 @@
 """What every blob store promises. A new store proves itself by one more value of the fixture ``store``."""
 
 import hashlib
+import os
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -161,6 +163,32 @@ class TestEveryBlobStore:
         assert store.parts(STAGED) == []
         assert store.has(SHA256)
 
+    def test_uploads_with_staged_bytes_are_listed_with_the_time_of_the_last_ones(self, store):
+        before = datetime.now(UTC) - timedelta(seconds=2)
+        stage(store)
+        store.write_part(staging_key("f" * 32, 3), 1, [b"x"], size_bytes=1)
+        listed = {upload.upload_hex: upload.touched_at for upload in store.staged()}
+        assert sorted(listed) == [UPLOAD, "f" * 32]
+        assert all(before <= moment <= datetime.now(UTC) + timedelta(seconds=2) for moment in listed.values())
+        store.discard(UPLOAD)
+        store.discard("f" * 32)
+        assert list(store.staged()) == []
+
+    def test_whoever_waits_is_told_of_every_byte_and_may_stop_it(self, store):
+        told: list[int] = []
+        store.promote(STAGED, stage(store), sha256=SHA256, on_bytes=told.append)
+        with store.local_path(SHA256, on_bytes=told.append):
+            pass
+        assert sum(told) in (len(DATA), 2 * len(DATA)), "a store on this machine moves nothing for a local path"
+
+        def stop(count: int) -> None:
+            raise InterruptedError
+
+        store.delete(SHA256)
+        with pytest.raises(InterruptedError):
+            store.promote(STAGED, [1, 2, 3], sha256=SHA256, on_bytes=stop)
+        assert not store.has(SHA256)
+
     def test_deleting_is_repeatable(self, store):
         put(store)
         store.delete(SHA256)
@@ -192,6 +220,19 @@ def test_what_a_crash_left_behind_is_neither_a_part_nor_a_blob(tmp_path):
     (tmp_path / "store" / blob_key(SHA256)).with_name(".deadbeef").write_bytes(b"half a blob")
     assert [part.number for part in store.parts(STAGED)] == [1, 2, 3]
     assert list(store.digests()) == [SHA256]
+
+
+def test_half_a_blob_is_dropped_when_it_is_old_and_never_a_whole_one(tmp_path):
+    store = open_store(str(tmp_path / "store"))
+    put(store)
+    half = (tmp_path / "store" / blob_key(SHA256)).with_name(".deadbeef")
+    half.write_bytes(b"half a blob")
+    yesterday = datetime.now(UTC) - timedelta(days=1)
+    assert store.drop_unfinished(yesterday) == 0
+    os.utime(half, (0, 0))
+    assert store.drop_unfinished(yesterday) == 1
+    assert not half.exists()
+    assert store.has(SHA256)
 
 
 def test_a_refused_write_leaves_no_temporary_file(tmp_path):

@@ -18,6 +18,10 @@ from storage.url import S3Location, parse_s3_url
             "s3://my.adapters?endpoint=http://127.0.0.1:9000/&region=eu-west-1&prefix=/hub/one/",
             S3Location("my.adapters", "http://127.0.0.1:9000", "eu-west-1", "hub/one/"),
         ),
+        (
+            "s3://adapters?endpoint=http://store:8333&public=https://files.example/&direct=no",
+            S3Location("adapters", "http://store:8333", public="https://files.example", is_direct=False),
+        ),
         ("s3://adapters?endpoint=https%3A%2F%2F%5B%3A%3A1%5D%3A9000", S3Location("adapters", "https://[::1]:9000")),
     ],
 )
@@ -36,6 +40,8 @@ def test_an_s3_url_names_bucket_endpoint_region_and_prefix(url, location):
         ("s3://adapters?endpoint=ftp://host", "endpoint"),
         ("s3://adapters?endpoint=http://host:port", "endpoint"),
         ("s3://adapters?endpoint=http://host/s3", "endpoint"),
+        ("s3://adapters?public=https://host/s3", "public"),
+        ("s3://adapters?direct=perhaps", "direct is yes or no"),
         ("s3://adapters?region=eu west", "region"),
         ("s3://adapters?prefix=../other", "prefix"),
         ("s3://adapters?prefix=a//b", "prefix"),
@@ -53,6 +59,7 @@ def test_a_wrong_s3_url_is_refused_by_the_part_that_is_wrong(url, says):
     [
         "s3://AKIAEXAMPLE:hushhush@adapters",
         "s3://adapters?endpoint=http://AKIAEXAMPLE:hushhush@host:9000",
+        "s3://adapters?public=http://AKIAEXAMPLE:hushhush@host:9000",
         "s3://adapters?secret_access_key=hushhush",
         "s3a://AKIAEXAMPLE:hushhush@adapters",
     ],
