@@ -27,6 +27,7 @@ _HOMES = {
             "UsageError",
             "NetworkError",
             "WaitTimeoutError",
+            "StoreRefusedError",
             "NotPermittedError",
             "IntegrityError",
             "UnsafePathError",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from types import TracebackType
@@ -12,7 +13,8 @@ from .connection import Connection
 from .jobs import JobProgress, raise_if_failed, wait_for_job
 from .names import AdapterName
 from .pull import Plan, PullResult, pull_adapter, resolve
-from .push import Progress, PushResult, push_folder, raise_if_rejected
+from .push import PushResult, push_folder, raise_if_rejected
+from .sending import Progress
 
 if TYPE_CHECKING:
     import httpx
@@ -87,6 +89,11 @@ class Hub:
         self, result: PushResult, *, timeout_seconds: float | None = None, on_progress: JobProgress | None = None
     ) -> None:
         """Wait until the hub has looked at what was pushed, and bring `result` up to date; errors as in `push`."""
+        started = time.monotonic()
+        if result.state == "receiving" and result.job:
+            self._await_received(result, timeout_seconds, on_progress)
+            if timeout_seconds is not None:
+                timeout_seconds = max(0.0, timeout_seconds - (time.monotonic() - started))
         commit_id = result.revision.get("commit_id")
         job_id = (result.job or {}).get("id") or result.revision.get("job")
         if result.state == "validating" and commit_id and job_id:
@@ -95,6 +102,18 @@ class Hub:
             if result.state == "validating":
                 raise_if_failed(job)
         raise_if_rejected(result)
+
+    def _await_received(
+        self, result: PushResult, timeout_seconds: float | None, on_progress: JobProgress | None
+    ) -> None:
+        """Wait until the hub has hashed what went to its store directly; then there is a revision."""
+        job = self.wait(result.job or {}, timeout_seconds=timeout_seconds, on_progress=on_progress)
+        made = job["result"]
+        result.revision = self.revision(result.adapter, str(made["commit_id"]))
+        result.job = {"id": made["job"]} if made.get("job") else None
+        if result.memory is not None:
+            result.memory.forget()
+        result.check_digests()
 
     def pull(
         self,

@@ -13,7 +13,7 @@ from urllib.parse import urljoin
 import httpx
 
 from .config import origin_of
-from .errors import IntegrityError, NetworkError, NotPermittedError, error_from_answer
+from .errors import HubError, IntegrityError, NetworkError, StoreRefusedError, error_from_answer
 
 API_PREFIX = "/api/v1"
 PASSING_STATUSES = frozenset({429, 502, 503, 504})
@@ -94,11 +94,26 @@ class Connection:
         return _body_of(self.attempt(send, is_repeatable=is_again))
 
     def put_part(self, url: str, content: Callable[[], Iterable[bytes]], size_bytes: int) -> Any:
-        """Send one part's bytes; `content` is called once an attempt. Returns the answer, or None if it is no JSON."""
+        """Send one part's bytes; `content` is called once an attempt. Returns the answer, or None if it is no JSON.
+
+        Safe to call from several threads. Raises StoreRefusedError when an object store wants a fresh URL.
+        """
         headers = {"Content-Type": "application/octet-stream", "Content-Length": str(size_bytes)}
         target = urljoin(self.url + "/", url)
         answer = self.attempt(lambda: self._http.put(target, content=content(), headers=headers))
+        if answer.status_code >= 400:
+            raise self._error_of(target, answer)
         return _body_of(answer, is_json_needed=False)
+
+    def _error_of(self, target: str, answer: httpx.Response) -> HubError:
+        """The hub's own error, or StoreRefusedError for what another server does not take."""
+        if self.is_own_origin(target) or answer.status_code >= 500:
+            return error_from_answer(answer.status_code, _json_or_none(answer), url=_shown(target))
+        return StoreRefusedError(
+            f"{_shown(target)} answered {answer.status_code} to an address that the hub gave.",
+            status=answer.status_code,
+            hint="Try again; if it stays so, the clocks of hub and store may differ.",
+        )
 
     def attempt(self, send: Callable[[], httpx.Response], *, is_repeatable: bool = True) -> httpx.Response:
         """Run `send` until its answer is not of a passing kind. Raises NetworkError when the last try got none."""
@@ -134,7 +149,7 @@ class Connection:
                     continue
                 if answer.status_code >= 400 and answer.status_code != 416:
                     answer.read()
-                    raise error_from_answer(answer.status_code, _json_or_none(answer), url=_shown(target))
+                    raise self._error_of(target, answer)
                 yield answer
                 return
             finally:
@@ -198,8 +213,3 @@ def _next_hop(target: str, answer: httpx.Response) -> str:
 def _shown(url: str) -> str:
     """A URL without its query, where a presigned one keeps its secret."""
     return url.split("?", 1)[0]
-
-
-def is_expired_grant(error: Exception, url: str, connection: Connection) -> bool:
-    """Whether a foreign store (not the hub) refused: the presigned URL ran out and a new one is needed."""
-    return isinstance(error, NotPermittedError) and not connection.is_own_origin(urljoin(connection.url + "/", url))

@@ -19,7 +19,7 @@ from .connection import (
     delay_seconds,
     network_error,
 )
-from .errors import HubError, IntegrityError, NetworkError
+from .errors import HubError, IntegrityError, NetworkError, StoreRefusedError
 
 _CONTENT_RANGE = re.compile(r"bytes (\d+)-\d+/(\d+|\*)")
 
@@ -128,7 +128,9 @@ def _append(
     except httpx.TransportError as error:
         raise _Interrupted(error) from error
     except HubError as error:
-        if error.status in PASSING_STATUSES:
+        # The hub redirects each request to a fresh address of the store; one that ran out is no loss.
+        is_renewable = isinstance(error, StoreRefusedError) and connection.is_own_origin(url)
+        if is_renewable or error.status in PASSING_STATUSES:
             raise _Interrupted(error) from error
         raise
 

@@ -11,7 +11,8 @@ HubError                        code, detail, hint, field, tensor, expected, rec
 │   └── JobFailedError          the job itself failed or was cancelled
 ├── UsageError             2    the request could not be formed: wrong argument, missing extra
 ├── NetworkError           3    no usable answer from the hub
-│   └── WaitTimeoutError        the job did not end in the time allowed
+│   ├── WaitTimeoutError        the job did not end in the time allowed
+│   └── StoreRefusedError       the object store refused an address that the hub gave, also a fresh one
 ├── NotPermittedError      4    401 and 403: no token, a wrong one, or not allowed
 └── IntegrityError         5    the bytes are not those that were promised
     ├── UnsafePathError         a file name that would leave its folder
@@ -138,6 +139,12 @@ class WaitTimeoutError(NetworkError):
     default_code = "wait_timeout"
 
 
+class StoreRefusedError(NetworkError):
+    """The object store, not the hub, said no: the presigned address ran out, or was never right."""
+
+    default_code = "store_refused"
+
+
 class NotPermittedError(HubError):
     """401 and 403."""
 
@@ -172,11 +179,18 @@ _BY_STATUS: Mapping[int, type[HubError]] = {
     410: WithdrawnError,
     429: RateLimitedError,
 }
+_HINTS = {"digest_mismatch": "Push again: the upload is open, and only that file is sent again."}
 _BY_CODE: Mapping[str, type[HubError]] = {
     "base_mismatch": BaseMismatchError,
     "digest_mismatch": IntegrityError,
     "size_mismatch": IntegrityError,
 }
+
+
+def error_of_job(code: str, detail: str) -> HubError:
+    """The typed error for a job that ended badly."""
+    kind = _BY_CODE.get(code, JobFailedError)
+    return kind(detail, code=code, hint=_HINTS.get(code))
 
 
 def error_from_answer(status: int, body: Any, *, url: str = "") -> HubError:

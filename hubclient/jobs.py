@@ -7,7 +7,7 @@ from collections.abc import Callable
 from typing import Any
 
 from .connection import Connection
-from .errors import JobFailedError, WaitTimeoutError
+from .errors import WaitTimeoutError, error_of_job
 
 FIRST_DELAY_SECONDS = 0.15
 LONGEST_DELAY_SECONDS = 5.0
@@ -42,11 +42,11 @@ def wait_for_job(
 
 
 def raise_if_failed(job: dict[str, Any]) -> None:
-    """Raise JobFailedError for a job that failed or was cancelled."""
+    """Raise JobFailedError, or the error that its code stands for, for a job that failed or was cancelled."""
     if job["state"] not in ("failed", "cancelled"):
         return
     error = job.get("error") or {}
-    raise JobFailedError(
+    raise error_of_job(
+        str(error.get("code") or f"job_{job['state']}"),
         str(error.get("detail") or f"Job {job['id']} was {job['state']}."),
-        code=str(error.get("code") or f"job_{job['state']}"),
     )

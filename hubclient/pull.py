@@ -12,11 +12,11 @@ from pathlib import Path
 from typing import Any
 
 from .cache import BlobCache, place, sha256_of
-from .connection import Connection, is_expired_grant
+from .connection import Connection
 from .download import download
-from .errors import HubError, IntegrityError, UsageError
+from .errors import IntegrityError, StoreRefusedError, UsageError
 from .paths import check_paths_together, safe_relative_path
-from .push import Progress
+from .sending import Progress
 
 _COMMIT_ID = re.compile(r"[0-9a-f]{40}")
 
@@ -168,9 +168,7 @@ def _fetch(
         promised: dict[str, Any] = {"sha256": file.sha256, "size_bytes": file.size_bytes, "on_bytes": on_bytes}
         try:
             blob, received_bytes = download(connection, cache, urls[file.path], **promised)
-        except HubError as error:
-            if not is_expired_grant(error, urls[file.path], connection):
-                raise
+        except StoreRefusedError:
             fresh = resolve(connection, f"{adapter.partition('@')[0]}@{plan.commit_id}", base)
             urls.update({again.path: again.url for again in fresh.files})
             blob, received_bytes = download(connection, cache, urls[file.path], **promised)

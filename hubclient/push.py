@@ -2,32 +2,37 @@
 
 from __future__ import annotations
 
-import hashlib
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from .cache import CHUNK_BYTES, sha256_of
+from .cache import sha256_of
 from .connection import Connection
-from .errors import HubError, IntegrityError, NotPermittedError, RefusedError, RejectedError, UsageError
+from .errors import HubError, IntegrityError, RefusedError, RejectedError, StoreRefusedError
 from .folder import LocalFile, collect_files
 from .resume import UploadMemory
+from .sending import Digests, Progress, Sender
 
-Progress = Callable[[int, int, str], None]
 RESENDABLE = frozenset({"digest_mismatch", "upload_incomplete"})
-PART_ATTEMPTS = 3
+FRUITLESS_RENEWALS = 3
 
 
 @dataclass
 class PushResult:
-    """What came of a push: the hub's revision, the job that looks at it, and what was left at home."""
+    """What came of a push: the hub's revision, the job that looks at it, and what was left at home.
+
+    While the hub still hashes what went to its store directly, there is no revision yet: `state` is `receiving`, and
+    `job` is the one that makes it.
+    """
 
     adapter: str
     revision: dict[str, Any]
     job: dict[str, Any] | None = None
     is_unchanged: bool = False
     skipped: list[str] = field(default_factory=list)
+    digests: dict[str, str] = field(default_factory=dict, repr=False)
+    memory: UploadMemory | None = field(default=None, repr=False, compare=False)
 
     @property
     def version(self) -> str | None:
@@ -36,8 +41,19 @@ class PushResult:
 
     @property
     def state(self) -> str:
-        """`validating`, `pending`, `published`, ... as the hub last said."""
-        return str(self.revision.get("state"))
+        """`receiving`, `validating`, `pending`, `published`, ... as the hub last said."""
+        return str(self.revision.get("state") or "receiving")
+
+    def check_digests(self) -> None:
+        """Raise IntegrityError if the revision holds other bytes than were sent."""
+        for entry in self.revision.get("files") or []:
+            sent = self.digests.get(entry["path"])
+            if sent is not None and entry["sha256"] != sent:
+                raise IntegrityError(
+                    f"The hub holds other bytes for {entry['path']} than were sent.",
+                    expected=sent,
+                    received=entry["sha256"],
+                )
 
     def as_dict(self) -> dict[str, Any]:
         """The JSON form of `hubclient push`."""
@@ -73,10 +89,19 @@ def push_folder(
     digests = {file.path: sha256_of(file.source) for file in files} if given.get("version") else {}
     listed = [_listed(file, digests) for file in files]
     body = {"adapter": adapter, **given, "files": listed}
-    walk = _Upload(connection, files, UploadMemory(memory_folder, connection.url, body), digests, on_progress)
-    answer, is_unchanged = walk.run(body)
+    memory = UploadMemory(memory_folder, connection.url, body)
+    walk = _Upload(connection, files, memory, digests, on_progress)
+    try:
+        answer, is_unchanged = walk.run(body)
+        sent = {} if is_unchanged else walk.digests.all()
+    finally:
+        walk.digests.close()
     revision = answer.get("revision") or {}
-    return PushResult(adapter, revision, answer.get("job"), is_unchanged, skipped)
+    result = PushResult(adapter, revision, answer.get("job"), is_unchanged, skipped, sent, memory)
+    if result.state != "receiving":
+        memory.forget()
+        result.check_digests()
+    return result
 
 
 def raise_if_rejected(result: PushResult) -> None:
@@ -127,15 +152,14 @@ class _Upload:
         self.connection = connection
         self.files = {file.path: file for file in files}
         self.memory = memory
-        self.digests = dict(digests)
-        self.total_bytes = sum(file.size_bytes for file in files)
-        self.on_progress = on_progress or (lambda done, total, label: None)
+        self.digests = Digests(digests)
+        self.sender = Sender(connection, self.files, on_progress or (lambda done, total, label: None))
 
     def run(self, body: Mapping[str, Any]) -> tuple[Mapping[str, Any], bool]:
         """The final answer of the hub, and whether it held all of this already."""
         upload = self._resumed() or self._opened(body)
-        if upload.get("state") == "committed":
-            return upload, True
+        if upload.get("state") in ("committed", "receiving"):
+            return upload, upload["state"] == "committed"
         try:
             return self._send_and_finish(upload), False
         except HubError as error:
@@ -162,120 +186,58 @@ class _Upload:
         sizes = {entry["path"]: entry["size_bytes"] for entry in upload.get("files", [])}
         if upload.get("state") == "open" and sizes == {path: file.size_bytes for path, file in self.files.items()}:
             return upload
-        self.memory.forget()
-        return self._finished(known) if upload.get("state") == "committed" else None
+        finished = self._finished(known) if upload.get("state") in ("committed", "receiving") else None
+        if finished is None or finished.get("state") != "receiving":
+            self.memory.forget()
+        return finished
 
     def _finished(self, upload_id: str) -> dict[str, Any] | None:
         """The answer to a finish that a killed client never read, if it was for these very bytes."""
-        digests = {path: sha256_of(file.source) for path, file in self.files.items()}
-        listed = [{"path": path, "sha256": sha256} for path, sha256 in digests.items()]
+        self.digests.begin(self.files)
         try:
-            answer: dict[str, Any] = self.connection.call(
-                "POST", f"/uploads/{upload_id}/finish", json={"files": listed}, is_repeatable=True
-            )
+            answer = self._finish(f"/uploads/{upload_id}")
         except RefusedError:
             return None
+        if answer.get("state") == "receiving":  # the hub refuses to say so for other digests
+            return answer
         held = {entry["path"]: entry["sha256"] for entry in (answer.get("revision") or {}).get("files") or []}
-        return answer if held == digests else None
+        return answer if held == self.digests.all() else None
 
     def _send_and_finish(self, upload: Mapping[str, Any]) -> Mapping[str, Any]:
-        """Two rounds: the second sends again what the hub dropped, or what a presigned URL was too old for."""
+        """Two rounds: the second sends again what the hub dropped."""
         place = f"/uploads/{upload['id']}"
-        for is_second in (False, True):
-            try:
-                self._send(upload)
-                listed = [{"path": path, "sha256": sha256} for path, sha256 in self.digests.items()]
-                answer: dict[str, Any] = self.connection.call(
-                    "POST", f"{place}/finish", json={"files": listed}, is_repeatable=True
-                )
-                break
-            except HubError as error:
-                is_store = isinstance(error, NotPermittedError) and error.code == "unexpected_answer"
-                if is_second or not (is_store or error.code in RESENDABLE):
-                    raise
-                self.digests.clear()
-                upload = self.connection.call("GET", place)
-        self.memory.forget()
-        self._check_digests(answer.get("revision") or {})
+        try:
+            self._send(upload, place)
+            return self._finish(place)
+        except HubError as error:
+            if error.code not in RESENDABLE:
+                raise
+        self.digests.forget()
+        self._send(self.connection.call("GET", place), place)
+        return self._finish(place)
+
+    def _finish(self, place: str) -> dict[str, Any]:
+        listed = [{"path": path, "sha256": sha256} for path, sha256 in self.digests.all().items()]
+        answer: dict[str, Any] = self.connection.call(
+            "POST", f"{place}/finish", json={"files": listed}, is_repeatable=True
+        )
         return answer
 
-    def _check_digests(self, revision: Mapping[str, Any]) -> None:
-        for entry in revision.get("files") or []:
-            sent = self.digests.get(entry["path"])
-            if sent is not None and entry["sha256"] != sent:
-                raise IntegrityError(
-                    f"The hub holds other bytes for {entry['path']} than were sent.",
-                    expected=sent,
-                    received=entry["sha256"],
-                )
-
-    def _send(self, upload: Mapping[str, Any]) -> None:
-        done = 0
-        for entry in upload["files"]:
-            file = self.files[entry["path"]]
-            reader = _HashingReader(file)
-            for part in entry["parts"]:
-                if not part["is_received"]:
-                    self._send_part(part, reader, done)
-                elif file.path not in self.digests:
-                    for _ in reader.read(part["offset"], part["size_bytes"]):
-                        pass
-                done += part["size_bytes"]
-                self.on_progress(done, self.total_bytes, file.path)
-            if file.path not in self.digests:
-                self.digests[file.path] = reader.sha256()
-
-    def _send_part(self, part: Mapping[str, Any], reader: _HashingReader, done: int) -> None:
-        size = int(part["size_bytes"])
-        part_hash = hashlib.sha256()
-
-        def content() -> Iterator[bytes]:
-            nonlocal part_hash
-            part_hash = hashlib.sha256()
-            sent = 0
-            for chunk in reader.read(part["offset"], size):
-                part_hash.update(chunk)
-                yield chunk
-                sent += len(chunk)
-                self.on_progress(done + sent, self.total_bytes, reader.file.path)
-
-        for _ in range(PART_ATTEMPTS):
-            answer = self.connection.put_part(part["url"], content, size)
-            received = answer.get("sha256") if isinstance(answer, dict) else None
-            if received in (None, part_hash.hexdigest()):
+    def _send(self, upload: Mapping[str, Any], place: str) -> None:
+        """Send what is missing; presigned URLs that ran out are renewed for as long as parts arrive."""
+        self.digests.begin(self.files)
+        fruitless = 0
+        while True:
+            try:
+                self.sender.send(upload)
                 return
-        raise IntegrityError(
-            f"Part {part['number']} of {reader.file.path} arrives changed at the hub.",
-            expected=part_hash.hexdigest(),
-            received=received,
-        )
+            except StoreRefusedError:
+                missing = _missing(upload)
+                upload = self.connection.call("GET", place)
+                fruitless = fruitless + 1 if _missing(upload) >= missing else 0
+                if fruitless == FRUITLESS_RENEWALS:
+                    raise
 
 
-class _HashingReader:
-    """Reads parts of one file in order and hashes each byte once, however often a part is read again."""
-
-    def __init__(self, file: LocalFile) -> None:
-        self.file = file
-        self._hash = hashlib.sha256()
-        self._hashed_to = 0
-
-    def read(self, offset: int, size_bytes: int) -> Iterator[bytes]:
-        """The bytes from `offset`, in chunks; raises UsageError `file_changed` when the file became shorter."""
-        position, end = offset, offset + size_bytes
-        with self.file.source.open("rb") as source:
-            source.seek(offset)
-            while position < end:
-                chunk = source.read(min(CHUNK_BYTES, end - position))
-                if not chunk:
-                    raise UsageError(f"{self.file.path} became shorter while it was sent.", code="file_changed")
-                if position + len(chunk) > self._hashed_to >= position:
-                    self._hash.update(chunk[self._hashed_to - position :])
-                    self._hashed_to = position + len(chunk)
-                position += len(chunk)
-                yield chunk
-
-    def sha256(self) -> str:
-        """The digest of the whole file, read once more where a part was never read here."""
-        if self._hashed_to != self.file.size_bytes:
-            return sha256_of(self.file.source)
-        return self._hash.hexdigest()
+def _missing(upload: Mapping[str, Any]) -> int:
+    return sum(not part["is_received"] for entry in upload["files"] for part in entry["parts"])

@@ -41,11 +41,11 @@ def finish_upload(actor: User, upload: Upload, digests: dict[str, str]) -> Finis
     if upload.created_by_id != actor.pk:
         raise NotFound(detail=f"you have no upload {upload.pk}")
     if upload.state in (UploadState.COMMITTED, UploadState.RECEIVING):
-        return _made_elsewhere(upload)
+        return _made_elsewhere(upload, digests)
     files = list(upload.files.all())
     _check_digests(files, digests)
     if not _take(upload):
-        return _made_elsewhere(upload)
+        return _made_elsewhere(upload, digests)
     held = Q(state=UploadState.FINISHING, finishing_since=upload.finishing_since)
     try:
         finished = _finish(upload, files, digests, held)
@@ -108,12 +108,14 @@ def _take(upload: Upload) -> bool:
     return bool(taken)
 
 
-def _made_elsewhere(upload: Upload) -> Finished:
+def _made_elsewhere(upload: Upload, digests: dict[str, str]) -> Finished:
     """What another request made of the upload. Raises Busy while it is at it, Conflict ``upload_closed``."""
     upload.refresh_from_db()
     if upload.state == UploadState.FINISHING:
         raise Busy(detail="another request is finishing this upload", hint="Ask for the upload again in a moment.")
     if upload.state == UploadState.RECEIVING and upload.receive_job is not None:
+        if upload.receive_job.payload["digests"] != digests:
+            raise closed(upload)
         return Finished(None, upload.receive_job, is_new=False)
     if upload.state == UploadState.COMMITTED and upload.revision is not None:
         return Finished(upload.revision, is_new=False)

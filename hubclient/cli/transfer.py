@@ -62,6 +62,7 @@ def _show_pushed(result: PushResult) -> None:
     for line in result.skipped:
         output.note(f"left out {line}")
     outcome = {
+        "receiving": "has arrived in the store; the hub hashes it before it becomes a revision",
         "validating": "is being validated",
         "pending": "is valid and waits for review",
         "published": "is published",
@@ -74,7 +75,7 @@ def _show_pushed(result: PushResult) -> None:
             "method": result.revision.get("method"),
             "rank": result.revision.get("rank"),
             "size": output.readable_size(result.revision.get("size_bytes")),
-            "job": (result.job or {}).get("id") if result.state == "validating" else None,
+            "job": (result.job or {}).get("id") if result.state in ("receiving", "validating") else None,
         }
     )
 

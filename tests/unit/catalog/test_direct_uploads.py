@@ -91,13 +91,12 @@ def send(upload: Upload, files: dict[str, bytes]) -> list[int]:
     return past_the_hub
 
 
-def finished(
-    owner, files: dict[str, bytes] = FILES, sent: dict[str, bytes] | None = None, **options
-) -> tuple[Upload, Job]:
+def finished(owner, files=FILES, sent=None, **options) -> tuple[Upload, Job]:
     upload = open_push(owner, files, **options)
     send(upload, sent or files)
     done = finish_upload(owner, upload, digests_of(files))
     assert done.revision is None
+    assert done.receive_job is not None
     return get_upload(owner, upload.pk), done.receive_job
 
 
@@ -176,6 +175,8 @@ class TestFinishing:
     def test_finishing_again_answers_the_same_job_and_then_the_revision(self, owner):
         upload, job = finished(owner)
         assert finish_upload(owner, get_upload(owner, upload.pk), digests_of(FILES)).receive_job == job
+        with pytest.raises(Conflict):
+            finish_upload(owner, get_upload(owner, upload.pk), digests_of(FILES) | {"README.md": "0" * 64})
         run(job)
         again = finish_upload(owner, get_upload(owner, upload.pk), digests_of(FILES))
         assert (again.revision, again.is_new) == (Revision.objects.get(), False)

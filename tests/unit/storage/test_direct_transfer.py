@@ -12,7 +12,6 @@ from storage.keys import staging_key
 from storage.s3 import S3BlobStore
 from storage.url import parse_s3_url
 from tests.servers.proxy import Fault, FaultyProxy
-from tests.servers.swift import SwiftServer
 
 PREFIX = "direct"
 STAGED = staging_key("0" * 31 + "3", 0)
@@ -25,13 +24,13 @@ pytestmark = [pytest.mark.usefixtures("aws_environment"), pytest.mark.timeout(60
 
 
 @pytest.fixture
-def store(swift: SwiftServer) -> S3BlobStore:
+def store(swift):
     swift.empty(f"{PREFIX}/")
     return S3BlobStore(parse_s3_url(swift.url(PREFIX)), max_attempts=2)
 
 
 @pytest.fixture
-def multipart(store: S3BlobStore) -> str:
+def multipart(store):
     begun = store.direct.begin(STAGED)
     yield begun
     store.discard(STAGED)
