@@ -6,7 +6,7 @@ from typing import Any
 
 from catalog.errors import Busy
 from catalog.jobs.models import Job
-from catalog.uploads.receiving import commit_received, receive, reopen, size_bytes_of
+from catalog.uploads.receiving import commit_received, receive, reopen, size_bytes_of, take_back
 from storage import StorageError
 from workers.children import Beat, ChildFailed
 
@@ -36,6 +36,9 @@ class ReceiveUpload:
 
     def abandon(self, job: Job, error: dict[str, Any]) -> None:
         reopen(job)
+
+    def revive(self, job: Job) -> None:
+        take_back(job)
 
 
 @contextmanager

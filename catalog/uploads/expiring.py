@@ -40,6 +40,6 @@ def _drop(upload: Upload, condition: Q) -> bool:
     upload.refresh_from_db()
     if upload.receive_job is not None:
         with suppress(Conflict):
-            cancel(upload.receive_job)
+            cancel(upload.created_by, upload.receive_job)
     drop_staging(upload)
     return True

@@ -67,6 +67,13 @@ def reopen(job: Job) -> None:
     Upload.objects.filter(_held_by(job), pk=job.payload["upload_id"]).update(state=UploadState.OPEN, receive_job=None)
 
 
+def take_back(job: Job) -> None:
+    """The job runs again: the upload waits for it. Raises Conflict ``upload_closed`` if it went another way."""
+    waiting = Upload.objects.filter(pk=job.payload["upload_id"], state=UploadState.OPEN)
+    if not waiting.update(state=UploadState.RECEIVING, receive_job=job):
+        raise Conflict("upload_closed", "the upload was finished, aborted or dropped meanwhile", hint="Push again.")
+
+
 def size_bytes_of(job: Job) -> int:
     """The announced size of everything that the job hashes."""
     return sum(_upload_of(job).files.values_list("size_bytes", flat=True))

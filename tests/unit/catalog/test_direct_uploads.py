@@ -11,7 +11,7 @@ from django.utils import timezone
 from catalog.adapters.models import Revision, Version
 from catalog.errors import Conflict, NotFound
 from catalog.jobs.models import Job, JobState
-from catalog.jobs.services import cancel, claim
+from catalog.jobs.services import cancel, claim, retry, sweep
 from catalog.store import blob_store
 from catalog.uploads.models import Upload, UploadFile, UploadState
 from catalog.uploads.receiving import commit_received, receive
@@ -100,10 +100,25 @@ def finished(owner, files=FILES, sent=None, **options) -> tuple[Upload, Job]:
     return get_upload(owner, upload.pk), done.receive_job
 
 
+def alone(job: Job) -> None:
+    """Let no other job be due."""
+    Job.objects.exclude(pk=job.pk).update(available_at=timezone.now() + timedelta(hours=1))
+    Job.objects.filter(pk=job.pk).update(available_at=timezone.now() - timedelta(seconds=5))
+
+
 def run(job: Job) -> Job:
-    supervise(str(job.pk))
+    alone(job)
+    assert supervise()
     job.refresh_from_db()
     return job
+
+
+def claimed(job: Job) -> Job:
+    """The job as a worker that took it, and then does nothing more, sees it."""
+    alone(job)
+    taken = claim()
+    assert taken is not None
+    return taken.job
 
 
 class TestTheWalk:
@@ -232,7 +247,6 @@ class TestReceiving:
         assert run(job).state == JobState.QUEUED
         assert job.error["code"] == "storage_unavailable"
         proxy.faults.clear()
-        Job.objects.update(available_at=timezone.now())
         assert run(job).state == JobState.SUCCEEDED
         assert get_upload(owner, upload.pk).state == UploadState.COMMITTED
 
@@ -240,7 +254,6 @@ class TestReceiving:
         upload, job = finished(owner)
         proxy.faults[:] = [Fault("GET", "staging", status=403)]
         for _ in range(3):
-            Job.objects.update(available_at=timezone.now())
             run(job)
         assert job.state == JobState.FAILED
         proxy.faults.clear()
@@ -251,12 +264,13 @@ class TestReceiving:
 
     def test_a_worker_that_died_is_followed_by_another(self, owner):
         upload, job = finished(owner)
-        dead = claim(job.pk)
-        receive(dead.job, lambda count: None)
+        dead = claimed(job)
+        receive(dead, lambda count: None)
         Job.objects.update(lease_until=timezone.now() - timedelta(seconds=1))
+        sweep(abandon_exhausted)
         assert run(job).state == JobState.SUCCEEDED
         with pytest.raises(Conflict):
-            receive(dead.job, lambda count: None)
+            receive(dead, lambda count: None)
         assert Revision.objects.count() == 1
         assert get_upload(owner, upload.pk).revision is not None
 
@@ -266,30 +280,49 @@ class TestReceiving:
         abandon_exhausted(Job.objects.get(pk=job.pk))
         assert get_upload(owner, upload.pk).state == UploadState.OPEN
 
-    def test_the_lease_is_renewed_while_bytes_are_hashed(self, owner, settings):
-        settings.HUB_JOB_LEASE_SECONDS = 0.003
+    def test_an_administrator_may_let_a_job_run_again_that_the_store_failed(self, owner, proxy):
+        upload, job = finished(owner)
+        proxy.faults[:] = [Fault("GET", "staging", status=403)]
+        for _ in range(3):
+            run(job)
+        proxy.faults.clear()
+        assert job.is_dead_letter
+        retry(make_user("root", is_admin=True), job)
+        assert get_upload(owner, upload.pk).state == UploadState.RECEIVING
+        assert run(job).state == JobState.SUCCEEDED
+
+    def test_a_job_whose_upload_went_another_way_does_not_run_again(self, owner, proxy):
+        upload, job = finished(owner)
+        proxy.faults[:] = [Fault("GET", "staging", status=403)]
+        for _ in range(3):
+            run(job)
+        proxy.faults.clear()
+        abort_upload(get_upload(owner, upload.pk))
+        with pytest.raises(Conflict):
+            retry(make_user("root", is_admin=True), job)
+
+    def test_the_lease_is_renewed_while_bytes_are_hashed(self, owner):
         _, job = finished(owner)
-        claimed = claim(job.pk)
         beats: list[int] = []
-        receive(claimed.job, beats.append)
+        receive(claimed(job), beats.append)
         assert sum(beats) == sum(map(len, FILES.values()))
         assert max(beats) <= MIB, "a beat at least every mebibyte"
 
     def test_aborting_while_it_is_received_leaves_nothing(self, owner, swift):
         upload, job = finished(owner)
-        claimed = claim(job.pk)
-        outcome = receive(claimed.job, lambda count: None)
+        running = claimed(job)
+        outcome = receive(running, lambda count: None)
         abort_upload(get_upload(owner, upload.pk))
         assert staged(swift) == []
         with pytest.raises(Conflict):
-            commit_received(claimed.job, outcome)
+            commit_received(running, outcome)
         assert not Revision.objects.exists()
         assert Job.objects.get(pk=job.pk).is_cancel_requested
         assert get_upload(owner, upload.pk).state == UploadState.ABORTED
 
     def test_cancelling_the_job_opens_the_upload_again(self, owner):
         upload, job = finished(owner)
-        cancel(job)
+        cancel(owner, job)
         assert run(job).state == JobState.CANCELLED
         assert get_upload(owner, upload.pk).state == UploadState.OPEN
 
