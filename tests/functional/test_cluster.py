@@ -1,4 +1,4 @@
-"""The topology of `make cluster`: one adapter goes in and comes out, slow clients and a killed web process hurt nobody."""
+"""The topology of `make cluster`: an adapter goes in and comes out; slow clients and a killed process hurt nobody."""
 
 import json
 import shutil
@@ -114,15 +114,6 @@ def test_slow_clients_hold_no_web_thread(cluster: Cluster) -> None:
     finally:
         for connection in slow:
             connection.close()
-
-
-def test_a_worker_that_is_killed_comes_back_by_name(cluster: Cluster) -> None:
-    worker = cluster["worker-1"]
-    members = family(cluster.workers[0].pid)
-    worker.kill()
-    assert not worker.is_running()
-    worker.start()
-    assert not members & family(cluster.workers[0].pid)
 
 
 def test_an_interrupted_run_leaves_no_process_and_no_half_stopped_server(tmp_path: Path) -> None:
