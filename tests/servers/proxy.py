@@ -1,6 +1,7 @@
 """An HTTP proxy that misbehaves on order: answers for the server, cuts bodies, loses answers. It keeps a record."""
 
 import http.client
+import time
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from threading import Thread
@@ -16,14 +17,17 @@ _HOP_BY_HOP = frozenset(
 class Fault:
     """What happens to the next ``times`` requests of ``method`` whose path or query holds ``where``.
 
-    Exactly one of: ``status`` (answered here, the server never sees the request), ``cut_after`` (bytes of the body that
-    are let through before the connection breaks), ``loses_answer`` (the server does it, nobody hears of it).
+    One of: ``status`` with ``body`` (answered here, the server never sees the request), ``cut_after`` (bytes of the
+    body that are let through before the connection breaks), ``loses_answer`` (the server does it, nobody hears of it);
+    or nothing but ``delay_seconds``, which may go with each of them.
     """
 
     method: str
     where: str = ""
     times: int = 1_000_000
     status: int = 0
+    body: bytes = b""
+    delay_seconds: float = 0.0
     cut_after: int | None = None
     loses_answer: bool = False
 
@@ -77,8 +81,10 @@ class _Handler(BaseHTTPRequestHandler):
         body = self.rfile.read(int(self.headers.get("Content-Length", 0)))
         self.proxy.seen.append((self.command, self.path))
         fault = next((fault for fault in self.proxy.faults if fault.takes(self.command, self.path)), None)
+        if fault and fault.delay_seconds:
+            time.sleep(fault.delay_seconds)
         if fault and fault.status:
-            self._answer(fault.status, [("Content-Length", "0")], b"")
+            self._answer(fault.status, [("Content-Length", str(len(fault.body)))], fault.body)
             return
         status, headers, answer = self._ask_upstream(body)
         if fault and fault.loses_answer:

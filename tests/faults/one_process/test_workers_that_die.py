@@ -25,7 +25,7 @@ from workers.sweep import sweep_once
 
 pytest.importorskip("torch", reason="the forkserver preloads torch")
 pytestmark = pytest.mark.django_db(transaction=True)
-REPOSITORY = Path(__file__).resolve().parents[2]
+REPOSITORY = Path(__file__).resolve().parents[3]
 
 
 @pytest.fixture
