@@ -15,6 +15,7 @@ FOLDERS = ("unit", "contract", "hostile", "interop", "functional", "browser", "f
 
 pytest_plugins = [
     "tests.literature.report",
+    "tests.faults.report",
     "tests.servers.swift",
     "tests.servers.postgres",
     "tests.servers.redis",

@@ -18,7 +18,7 @@ class Web(Server):
 
     def __init__(self, name: str, folder: Path, environment: dict[str, str]) -> None:
         super().__init__(name, folder)
-        self.environment = environment
+        self.environment = environment | {"TMPDIR": str(folder)}
         self.port = free_port()
         self.url = f"http://127.0.0.1:{self.port}"
 
@@ -47,24 +47,29 @@ class Worker(Server):
 
     def __init__(self, name: str, folder: Path, environment: dict[str, str]) -> None:
         super().__init__(name, folder)
-        self.environment = environment
+        self.scratch = folder / "scratch"
+        self.environment = environment | {"TMPDIR": str(self.scratch)}
         self._log_began = 0
 
     def command(self) -> Sequence[str]:
         """``celery worker``; the pool is the hub's own choice."""
         options = [
-            "--pool", "threads", "--concurrency", "1", "--queues", "cpu,gpu",
-            "--hostname", f"{self.name}@localhost", "--loglevel", "INFO",
+            "--concurrency", "1", "--queues", "cpu,gpu", "--hostname", f"{self.name}@localhost", "--loglevel", "INFO",
         ]  # fmt: skip
         return [sys.executable, "-m", "celery", "--app", "hub", "worker", *options]
 
     def is_ready(self) -> bool:
-        """Its banner is complete; messages wait in Redis until it takes them."""
-        return "hub.run_job" in self.log()[self._log_began :]
+        """It says that it takes jobs."""
+        return " runs jobs of " in self.log()[self._log_began :]
 
     def prepare(self) -> None:
-        """Remember where this run's log begins."""
+        """Make the folder of its temporary files, and remember where this run's log begins."""
+        self.scratch.mkdir(exist_ok=True)
         self._log_began = len(self.log())
+
+    def holds(self, claimed_by: str) -> bool:
+        """Whether a job's row names this process: workers are called ``host-pid-random``."""
+        return claimed_by.split("-")[-2:-1] == [str(self.pid)]
 
     def children(self) -> set[int]:
         """The processes below the worker that run jobs at this moment: descendants of the forkserver."""

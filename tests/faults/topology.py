@@ -7,6 +7,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
+from threading import Lock
 from typing import Any, Self
 
 import httpx
@@ -38,6 +39,7 @@ class Topology:
     def __init__(self, *, services_only: bool = False, **environment: str) -> None:
         self.services_only = services_only
         self._settings = environment
+        self._witness_lock = Lock()
 
     def __enter__(self) -> Self:
         with ExitStack() as stack:
@@ -132,9 +134,14 @@ class Topology:
 
     def rows(self, statement: str, *values: Any) -> list[tuple[Any, ...]]:
         """The rows of a query, asked as the superuser and past the proxy."""
-        with self.connection() as connection:
-            text: Any = statement.encode()
-            cursor = connection.execute(text, values)
+        text: Any = statement.encode()
+        with self._witness_lock:
+            try:
+                cursor = self._witness.execute(text, values)
+            except (AttributeError, psycopg.OperationalError):
+                # The first time, or the server was restarted since.
+                self._witness = self.connection()
+                cursor = self._witness.execute(text, values)
             return cursor.fetchall() if cursor.description else []
 
     def connection(self) -> "psycopg.Connection[tuple[Any, ...]]":

@@ -68,3 +68,29 @@ def wait_until_ended(hub: Topology, pushes: list[Pushed], *, seconds: float) -> 
         )
 
     return wait_until(lambda: not left(), seconds=seconds, what=lambda: f"after {seconds} s these wait: {left()}")
+
+
+def assert_nothing_half_done(hub: Topology) -> None:
+    """Revisions, versions, refs, events and bytes tell one story, for everything that was ever pushed."""
+    broken = hub.rows(
+        """
+        SELECT r.commit_id, r.state, v.state
+          FROM adapters_revision r LEFT JOIN adapters_version v ON v.revision_id = r.id
+         WHERE (r.state IN ('published', 'yanked', 'withdrawn') AND v.state IS DISTINCT FROM r.state AND v.id IS NOT NULL)
+            OR (r.state IN ('invalid', 'rejected') AND v.id IS NOT NULL)
+            OR (r.state IN ('validating', 'pending') AND v.state IS NOT NULL AND v.state <> 'reserved')
+            OR NOT EXISTS (SELECT 1 FROM adapters_file f WHERE f.revision_id = r.id)
+            OR (r.state = 'validating'
+                AND NOT EXISTS (SELECT 1 FROM jobs_job j
+                                 WHERE j.id = r.validation_job_id AND j.state IN ('queued', 'running')))
+        """
+    )
+    assert broken == []
+    twice = hub.rows(
+        "SELECT subject, count(*) FROM reviews_auditevent WHERE action = 'publish' GROUP BY subject HAVING count(*) > 1"
+    )
+    assert twice == []
+    uploads = hub.rows("SELECT id FROM uploads_upload WHERE state = 'committed' AND revision_id IS NULL")
+    assert uploads == []
+    named = {row[0] for row in hub.rows("SELECT DISTINCT blob_id FROM adapters_file")}
+    assert named <= hub.blobs(), "a revision names bytes that the store does not have"
