@@ -1,13 +1,15 @@
 """Redis dies, loses everything, swallows packets: the database is the truth, and no committed job is lost."""
 
 import time
+from typing import Any
 
 import pytest
 
-from tests.faults.load import Load, at_once, get_adapters, quantile, timed
+from tests.faults.load import Answer, Load, at_once, get_adapters, quantile, timed
 from tests.faults.people import People, announce, finish, send
 from tests.faults.topology import Topology, paused, wait_until
 from tests.faults.witness import assert_done_once, wait_until_ended
+from tests.functional.hub_process import Api
 
 REDIS_LOST_SECONDS = 120
 CANARY_SECONDS = 30
@@ -33,35 +35,45 @@ def test_jobs_whose_messages_died_with_redis_are_still_done(hub: Topology, peopl
 def test_while_redis_swallows_packets_publishing_takes_seconds_and_reading_is_not_held_up(
     hub: Topology, people: People
 ) -> None:
-    prepared = []
-    for _ in range(16):
-        files, name = people.files(), people.fresh_name("black-hole")
-        upload = announce(people.author, name, files, version="1.0.0").json()
-        send(people.author, upload, files)
-        prepared.append((upload, files))
     api = people.api(people.author, hub.webs[0].url)
+    fair, _, _ = publish_while_reading(people, api, "fair")
     hub.broker_proxy.weather.is_black_hole = True
     try:
-        first = timed(lambda: finish(api, *prepared[0]))
-        assert (first.status, first.body) == (202, "")
-        assert first.seconds <= PUBLISH_SECONDS
-        with Load(get_adapters(people.api(people.author, hub.webs[0].url)), threads=2) as reading:
-            began = time.monotonic()
-            published = at_once(15, lambda number: timed(lambda: finish(api, *prepared[number + 1])))
-            time.sleep(max(0, 5 - (time.monotonic() - began)))
-        assert {answer.status for answer in published} == {202}
-        # Eight threads of one process serve fifteen publishes and the readers at the same time.
-        assert quantile(published, 0.5) <= PUBLISH_SECONDS
-        assert set(reading.statuses) == {200}
-        assert quantile(reading.answers, 0.95) <= PUBLISH_SECONDS
+        first = timed(lambda: finish(api, *prepare(people, "black-hole")))
+        published, reading, names = publish_while_reading(people, api, "black-hole")
     finally:
         hub.broker_proxy.weather.clear()
+    assert (first.status, first.body) == (202, "")
+    assert first.seconds <= PUBLISH_SECONDS
+    assert {answer.status for answer in published} == {202}
+    assert {answer.status for answer in reading} == {200}
+    # Twelve publishes share eight threads, and the machine: what they take in fair weather is no fault of Redis.
+    assert quantile(published, 1.0) <= PUBLISH_SECONDS + quantile(fair, 1.0)
+    assert quantile(reading, 0.95) <= PUBLISH_SECONDS
     wait_until(hub.is_idle, seconds=REDIS_LOST_SECONDS, what=lambda: f"jobs are left: {hub.unfinished_jobs()}")
     states = hub.rows(
-        "SELECT r.state, count(*) FROM adapters_revision r JOIN adapters_adapter a ON a.id = r.adapter_id "
-        "WHERE a.name LIKE 'black-hole-%%' GROUP BY 1"
+        "SELECT DISTINCT r.state FROM adapters_revision r JOIN adapters_adapter a ON a.id = r.adapter_id "
+        "WHERE 'free/' || a.name = ANY(%s)",
+        names,
     )
-    assert states == [("published", 16)]
+    assert states == [("published",)]
+
+
+def prepare(people: People, stem: str, name: str = "") -> tuple[dict[str, Any], dict[str, bytes]]:
+    """An upload of which everything has arrived."""
+    files = people.files()
+    upload = announce(people.author, name or people.fresh_name(stem), files, version="1.0.0").json()
+    send(people.author, upload, files)
+    return upload, files
+
+
+def publish_while_reading(people: People, api: Api, stem: str) -> tuple[list[Answer], list[Answer], list[str]]:
+    """Twelve publishes at once at one process, and what two readers of the same process are answered meanwhile."""
+    names = [people.fresh_name(stem) for _ in range(12)]
+    prepared = [prepare(people, stem, name) for name in names]
+    with Load(get_adapters(people.api(api, people.url)), threads=2) as reading:
+        published = at_once(len(names), lambda number: timed(lambda: finish(api, *prepared[number])))
+    return published, reading.answers, names
 
 
 @pytest.mark.fault("Redis restarted under live workers")
@@ -80,7 +92,6 @@ def test_workers_take_messages_again_soon_after_redis_came_back_and_health_told_
     wait_until(hub.is_healthy, seconds=15, what=lambda: f"health stays red: {hub.state()}")
     with hub.redis.client() as redis:
         canary = people.push(people.fresh_name("canary"))
-        redis.lpush("canary", "1")
         left = CANARY_SECONDS - (time.monotonic() - began)
         wait_until(lambda: redis.llen("cpu") == 0, seconds=left, what="no worker takes messages")
         wait_until_ended(hub, [canary], seconds=left)

@@ -8,7 +8,7 @@ import psycopg
 import pytest
 
 from tests.faults.load import Load, get_adapters
-from tests.faults.people import People, announce, finish, send
+from tests.faults.people import People, Pushed, announce, finish, send
 from tests.faults.topology import Topology, wait_until
 from tests.faults.witness import assert_done_once, assert_nothing_half_done, wait_until_ended
 
@@ -22,18 +22,7 @@ def test_while_the_database_restarts_callers_hear_503_and_soon_after_all_is_well
     readers = [people.api(people.author, url) for url in urls]
 
     def push(number: int) -> httpx.Response:
-        api, files, name = readers[number % 2], people.files(), people.fresh_name("in-the-storm")
-        opened = announce(api, name, files, version="1.0.0")
-        if opened.status_code != 201:
-            return opened
-        for file in opened.json()["files"]:
-            for part in file["parts"]:
-                content = files[file["path"]][part["offset"] : part["offset"] + part["size_bytes"]]
-                sent = api.client.put(part["url"], content=content, headers={"Content-Type": "application/octet-stream"})
-                if not sent.is_success:
-                    return sent
-        answer: httpx.Response = finish(api, opened.json(), files)
-        return answer
+        return people.try_push(people.fresh_name("in-the-storm"), api=readers[number % 2])
 
     with (
         Load(lambda number: get_adapters(readers[number % 2])(number), threads=2) as reading,
@@ -79,7 +68,7 @@ def test_when_all_connections_are_taken_callers_hear_503_and_health_says_so(hub:
             seconds=30,
             what=lambda: f"health says nothing: {hub.state()}",
         )
-        with Load(get_adapters(people.api(people.author, hub.url)), threads=4) as reading:
+        with Load(get_adapters(people.api(people.author, hub.webs[0].url)), threads=4) as reading:
             time.sleep(8)
     finally:
         stopped.set()
@@ -119,8 +108,6 @@ def test_a_job_whose_web_process_died_between_commit_and_send_runs_anyhow(hub: T
     again = finish(api, upload, files)
     assert again.status_code == 202, again.text
     commit = again.json()["revision"]["commit_id"]
-    from tests.faults.people import Pushed
-
     push = Pushed(name, "1.0.0", commit, job, files)
     waited = wait_until_ended(hub, [push], seconds=120)
     assert waited < 120

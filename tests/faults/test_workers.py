@@ -11,8 +11,9 @@ from statistics import median
 import pytest
 from celery import Celery
 
+from cluster.worker import Worker
 from tests.faults.people import People, Pushed
-from tests.faults.processes import Worker
+from tests.faults.processes import children_of, holds, scratch_of
 from tests.faults.topology import LEASE_SECONDS, Topology, paused, wait_until
 from tests.faults.witness import assert_done_once, outcome, wait_until_ended
 from tests.servers.proxy import Fault
@@ -23,7 +24,7 @@ HUNT_SECONDS = 120
 def holder(hub: Topology, job: str) -> Worker | None:
     """The worker that runs the job at this moment."""
     claimed = hub.rows("SELECT claimed_by FROM jobs_job WHERE id = %s AND state = 'running'", job)
-    return next((worker for worker in hub.workers if claimed and worker.holds(str(claimed[0][0]))), None)
+    return next((worker for worker in hub.workers if claimed and holds(worker, str(claimed[0][0]))), None)
 
 
 def wait_for_holder(hub: Topology, job: str) -> Worker:
@@ -54,7 +55,7 @@ def kill_children(hub: Topology, jobs: list[str], sent: signal.Signals, *, times
     while any(left.values()) and time.monotonic() < deadline:
         for job in [job for job, more in left.items() if more]:
             worker = holder(hub, job)
-            children = worker.children() if worker else set()
+            children = children_of(worker) if worker else set()
             if not children:
                 continue
             time.sleep(chance.uniform(0, within))
@@ -74,7 +75,7 @@ def assert_no_scratch(hub: Topology) -> None:
     """No temporary file of an attempt is left."""
 
     def left() -> list[str]:
-        found = [path for worker in hub.workers for path in worker.scratch.rglob("*")]
+        found = [path for worker in hub.workers for path in scratch_of(worker).rglob("*")]
         return [str(path) for path in found if path.is_file()]
 
     wait_until(lambda: not left(), seconds=30, what=lambda: f"temporary files are left: {left()[:5]}")

@@ -1,6 +1,5 @@
 """The whole hub on one machine, with a misbehaving proxy before each service: what every fault is done to."""
 
-import secrets
 import shutil
 import tempfile
 import time
@@ -13,122 +12,67 @@ from typing import Any, Self
 import httpx
 import psycopg
 
-from cluster import postgres, redis
-from cluster.postgres import Postgres
-from cluster.process import Server, run
-from cluster.redis import Redis
+from cluster.process import Server
 from cluster.swift import Swift
-from tests.faults.processes import Web, Worker
+from cluster.topology import Cluster, why_not_here
+from tests.faults.processes import scratch_of
 from tests.servers.postgres import QUICK, make_folder
 from tests.servers.proxy import FaultyProxy
 from tests.servers.tcp_proxy import TcpProxy
 
 LEASE_SECONDS = 3
-SWEEP_SECONDS = 1
 MOST_CONNECTIONS = 40
 PREFIX = "faults"
+_IMPATIENT = {
+    "HUB_JOB_LEASE_SECONDS": str(LEASE_SECONDS),
+    "HUB_JOB_SWEEP_SECONDS": "1",
+    "HUB_JOB_LOOK_SECONDS": "1",
+    "HUB_PART_SIZE_BYTES": str(128 << 10),
+    "HUB_CHILD_SECONDS": "20",
+    "HF_HUB_OFFLINE": "1",
+}
 
 
-class Topology:
-    """PostgreSQL, Redis and Swift behind proxies, two web processes and two workers; everything on loopback.
+class Topology(Cluster):
+    """PostgreSQL, Redis and Swift behind proxies, two web processes and nginx, two workers; everything on loopback.
 
     ``with Topology() as hub`` starts it all and leaves nothing behind. Tests hurt the parts by name and need not heal
     them: ``calm`` does, before the next test.
     """
 
-    def __init__(self, *, services_only: bool = False, **environment: str) -> None:
-        self.services_only = services_only
-        self._settings = environment
+    def __init__(self, **settings: str) -> None:
+        self._stack = ExitStack()
+        # PostgreSQL runs as another account, which must be able to enter the folder.
+        folder = make_folder()
+        self._stack.callback(shutil.rmtree, folder, ignore_errors=True)
+        connections = {"max_connections": str(MOST_CONNECTIONS), "log_lock_waits": "on"}
+        super().__init__(folder, workers=("cpu,gpu", "cpu,gpu"), postgres_settings=QUICK | connections)
+        # Nothing here waits for the time of day; each worker sweeps by itself.
+        self.processes.remove(self.beat)
+        self.settings |= _IMPATIENT | settings
+        for worker in self.workers:
+            scratch_of(worker).mkdir(parents=True)
+            worker.environment["TMPDIR"] = str(scratch_of(worker))
         self._witness_lock = Lock()
 
-    def __enter__(self) -> Self:
-        with ExitStack() as stack:
-            # PostgreSQL runs as another account, which must be able to enter the folder.
-            self.folder = make_folder()
-            stack.callback(shutil.rmtree, self.folder, ignore_errors=True)
-            self._start_services(stack)
-            self.environment = self._environment() | self._settings
-            for number in () if self.services_only else (1, 2):
-                self.add_web(f"web{number}")
-                self.add_worker(f"worker{number}")
-            self._left = stack.pop_all()
-        try:
-            self.manage("migrate", "--verbosity", "0")
-            for server in self.hub_processes:
-                server.launch()
-            for server in self.hub_processes:
-                server.wait_until_ready()
-        except BaseException:
-            self.__exit__()
-            raise
-        return self
-
-    def __exit__(self, *error: object) -> None:
-        for server in self.hub_processes:
-            server.kill()
-        self._left.close()
-
-    def _start_services(self, stack: ExitStack) -> None:
-        settings = QUICK | {"max_connections": str(MOST_CONNECTIONS), "log_lock_waits": "on"}
-        self.postgres = Postgres(self.folder / "postgres", settings=settings)
-        self.redis = Redis(self.folder / "redis", password=secrets.token_urlsafe(12))
-        self.swift = Swift(self.folder / "swift")
-        self.webs: list[Web] = []
-        self.workers: list[Worker] = []
-        stack.callback(self.postgres.kill)
-        stack.callback(self.redis.kill)
-        stack.callback(self.swift.kill)
-        self.postgres.start()
-        self.redis.start()
-        self.swift.start()
-        self.postgres.database("hub")
-        self.database_proxy = stack.enter_context(TcpProxy(self.postgres.port))
-        self.broker_proxy = stack.enter_context(TcpProxy(self.redis.port))
-        self.store_proxy = stack.enter_context(FaultyProxy(self.swift.endpoint))
-
-    def _environment(self) -> dict[str, str]:
-        return {
-            "DJANGO_SETTINGS_MODULE": "hub.settings",
-            "HUB_DATA_DIR": str(self.folder / "data"),
-            "HUB_SECRET_KEY": secrets.token_urlsafe(50),
+    def start(self) -> Self:
+        """Start the proxies, and everything with them in between."""
+        self.database_proxy = self._stack.enter_context(TcpProxy(self.postgres.port))
+        self.broker_proxy = self._stack.enter_context(TcpProxy(self.redis.port))
+        self.store_proxy = self._stack.enter_context(FaultyProxy(self.swift.endpoint))
+        self.settings |= {
             "DATABASE_URL": self.postgres.url(port=self.database_proxy.listens_on),
             "HUB_BROKER_URL": self.redis.url(port=self.broker_proxy.listens_on),
             "HUB_STORAGE_URL": self.swift.url(PREFIX, endpoint=self.store_proxy.url),
-            "HUB_JOB_LEASE_SECONDS": str(LEASE_SECONDS),
-            "HUB_JOB_SWEEP_SECONDS": str(SWEEP_SECONDS),
-            "HUB_JOB_LOOK_SECONDS": "1",
-            "HUB_WORKER_THREADS": "1",
-            "HUB_PART_SIZE_BYTES": str(128 << 10),
-            "HUB_CHILD_SECONDS": "20",
-            "HF_HUB_OFFLINE": "1",
-            **self.swift.environment,
         }
+        return super().start()
 
-    @property
-    def hub_processes(self) -> list[Server]:
-        """The webs and the workers."""
-        return [*self.webs, *self.workers]
-
-    def add_web(self, name: str, **environment: str) -> Web:
-        """One more web process, not started."""
-        self.webs.append(Web(name, self.folder / name, self.environment | environment))
-        return self.webs[-1]
-
-    def add_worker(self, name: str, **environment: str) -> Worker:
-        """One more worker, not started."""
-        self.workers.append(Worker(name, self.folder / name, self.environment | environment))
-        return self.workers[-1]
-
-    @property
-    def url(self) -> str:
-        """The first web process."""
-        return self.webs[0].url
-
-    def manage(self, *arguments: str, **environment: str) -> str:
-        """Run ``manage.py`` to its end and return what it said."""
-        import sys
-
-        return run([sys.executable, "manage.py", *arguments], environment=self.environment | environment)
+    def stop(self) -> None:
+        """End everything by force: nothing in it is worth an orderly end."""
+        for member in reversed(self.members):
+            if member.is_running():
+                member.kill()
+        self._stack.close()
 
     # ---------------------------------------------------------------- behind the hub's back
 
@@ -167,7 +111,7 @@ class Topology:
                 service.resume()
             else:
                 service.start()
-        for server in self.hub_processes:
+        for server in self.processes:
             if server.is_running():
                 server.resume()
             else:
@@ -219,10 +163,7 @@ def wait_until(is_so: Callable[[], bool], *, seconds: float, what: str | Callabl
 
 def why_not() -> str:
     """Why the topology cannot run on this machine, or an empty string."""
-    from cluster import swift
-
-    folder = Path(tempfile.gettempdir())
-    return postgres.why_not() or redis.why_not() or swift.why_not(folder)
+    return why_not_here(Path(tempfile.gettempdir()))
 
 
 @contextmanager

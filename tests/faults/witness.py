@@ -76,7 +76,7 @@ def assert_nothing_half_done(hub: Topology) -> None:
         """
         SELECT r.commit_id, r.state, v.state
           FROM adapters_revision r LEFT JOIN adapters_version v ON v.revision_id = r.id
-         WHERE (r.state IN ('published', 'yanked', 'withdrawn') AND v.state IS DISTINCT FROM r.state AND v.id IS NOT NULL)
+         WHERE (r.state IN ('published', 'yanked', 'withdrawn') AND v.state <> r.state)
             OR (r.state IN ('invalid', 'rejected') AND v.id IS NOT NULL)
             OR (r.state IN ('validating', 'pending') AND v.state IS NOT NULL AND v.state <> 'reserved')
             OR NOT EXISTS (SELECT 1 FROM adapters_file f WHERE f.revision_id = r.id)
