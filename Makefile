@@ -49,6 +49,10 @@ serve: $(RUN_STAMP) ## Run the hub alone: web, worker thread and sweep in one pr
 test: $(DEV_STAMP) debian lint ## Install what the tests need, check the style and run the whole suite
 	@$(VENV) -m pytest --literature $(ARGS)
 
+.PHONY: test-faults
+test-faults: $(DEV_STAMP) debian ## Run the whole fault matrix on real processes and rewrite docs/FAULTS.md (about half an hour)
+	@$(VENV) -m pytest --faults $(ARGS)
+
 .PHONY: test-fast
 test-fast: $(DEV_STAMP) ## Run only the unit and contract tests (ARGS="-k name")
 	@$(VENV) -m pytest tests/unit $(wildcard tests/contract) -m "not slow" $(ARGS)

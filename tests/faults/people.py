@@ -33,7 +33,7 @@ class Pushed:
 
 
 class People:
-    """An administrator, the owner of ``free`` (where nothing is reviewed) and ``team`` (where things are), a reviewer."""
+    """An administrator, a reviewer, and an author who owns ``free`` (nothing is reviewed) and ``team`` (all is)."""
 
     def __init__(self, hub: Topology, base_config: Path, lora: Path) -> None:
         self.hub = hub

@@ -107,7 +107,9 @@ class FaultCollector:
 
     def pytest_sessionfinish(self, session: pytest.Session, exitstatus: int) -> None:
         """Write the page after a full run."""
-        is_whole = session.config.args_source is pytest.Config.ArgsSource.TESTPATHS and not session.config.option.keyword
+        is_whole = (
+            session.config.args_source is pytest.Config.ArgsSource.TESTPATHS and not session.config.option.keyword
+        )
         has_ended = exitstatus in (pytest.ExitCode.OK, pytest.ExitCode.TESTS_FAILED) and not session.shouldstop
         if not self.is_full or session.config.option.collectonly:
             return

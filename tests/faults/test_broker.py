@@ -36,6 +36,7 @@ def test_while_redis_swallows_packets_publishing_takes_seconds_and_reading_is_no
     hub: Topology, people: People
 ) -> None:
     api = people.api(people.author, hub.webs[0].url)
+    usual = timed(lambda: finish(api, *prepare(people, "fair")))
     fair, _, _ = publish_while_reading(people, api, "fair")
     hub.broker_proxy.weather.is_black_hole = True
     try:
@@ -44,10 +45,10 @@ def test_while_redis_swallows_packets_publishing_takes_seconds_and_reading_is_no
     finally:
         hub.broker_proxy.weather.clear()
     assert (first.status, first.body) == (202, "")
-    assert first.seconds <= PUBLISH_SECONDS
+    # What a publish takes in fair weather on this machine is no fault of Redis; so for twelve that share eight threads.
+    assert first.seconds <= PUBLISH_SECONDS + usual.seconds
     assert {answer.status for answer in published} == {202}
     assert {answer.status for answer in reading} == {200}
-    # Twelve publishes share eight threads, and the machine: what they take in fair weather is no fault of Redis.
     assert quantile(published, 1.0) <= PUBLISH_SECONDS + quantile(fair, 1.0)
     assert quantile(reading, 0.95) <= PUBLISH_SECONDS
     wait_until(hub.is_idle, seconds=REDIS_LOST_SECONDS, what=lambda: f"jobs are left: {hub.unfinished_jobs()}")

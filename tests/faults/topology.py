@@ -54,6 +54,7 @@ class Topology(Cluster):
             scratch_of(worker).mkdir(parents=True)
             worker.environment["TMPDIR"] = str(scratch_of(worker))
         self._witness_lock = Lock()
+        self._witness: psycopg.Connection[tuple[Any, ...]] | None = None
 
     def start(self) -> Self:
         """Start the proxies, and everything with them in between."""
@@ -81,9 +82,10 @@ class Topology(Cluster):
         text: Any = statement.encode()
         with self._witness_lock:
             try:
+                self._witness = self._witness or self.connection()
                 cursor = self._witness.execute(text, values)
-            except (AttributeError, psycopg.OperationalError):
-                # The first time, or the server was restarted since.
+            except psycopg.OperationalError:
+                # The server was restarted since.
                 self._witness = self.connection()
                 cursor = self._witness.execute(text, values)
             return cursor.fetchall() if cursor.description else []
