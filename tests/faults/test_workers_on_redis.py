@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from tests.faults.celery_process import CeleryProcess
-from tests.functional.hub_process import Api, HubProcess, bootstrap
+from tests.functional.hub_process import SECRET_KEY, Api, HubProcess, bootstrap
 from tests.servers.postgres import PostgresServer, postgres
 from tests.servers.redis import RedisServer, breakable_redis
 from tests.servers.tcp_proxy import TcpProxy
@@ -40,6 +40,8 @@ class Cluster:
             "HUB_JOB_LEASE_SECONDS": "3",
             "HUB_JOB_SWEEP_SECONDS": "2",
             "HF_HUB_OFFLINE": "1",
+            "HUB_SECRET_KEY": SECRET_KEY,
+            "HUB_SECURE_COOKIES": "0",
         }
         self.hub = HubProcess(folder / "data", **self.environment).start()
         self.admin: Api = bootstrap(self.hub)
