@@ -222,6 +222,16 @@ class Hub:
         answer: dict[str, Any] = self.call("GET", f"/jobs/{job_id}")
         return answer
 
+    def cancel_job(self, job_id: str) -> dict[str, Any]:
+        """Cancel a job: at once while it waits, in a moment while it runs."""
+        answer: dict[str, Any] = self.call("POST", f"/jobs/{job_id}/cancel")
+        return answer
+
+    def retry_job(self, job_id: str) -> dict[str, Any]:
+        """Let a dead letter run again; for administrators."""
+        answer: dict[str, Any] = self.call("POST", f"/jobs/{job_id}/retry")
+        return answer
+
     def wait(
         self,
         job: str | Mapping[str, Any],

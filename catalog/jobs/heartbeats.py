@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from uuid import UUID
 
 from django.conf import settings
 
@@ -18,6 +19,11 @@ class WorkerLine:
     worker: Worker
     jobs: list[Job]
     is_lost: bool
+
+    @property
+    def job_ids(self) -> list[UUID]:
+        """Of the jobs that it runs."""
+        return [job.pk for job in self.jobs]
 
 
 def beat(name: str, *, host: str, pid: int, queues: Sequence[str], is_stopping: bool) -> None:

@@ -121,6 +121,16 @@ def integer(request: Request, name: str) -> int | None:
         raise InvalidInput(detail=f"{name} is {text[:40]!r}; it must be a whole number", field=name) from error
 
 
+def truth(request: Request, name: str) -> bool | None:
+    """A query parameter that is ``true`` or ``false``, None without one. Raises InvalidInput."""
+    text = request.query_params.get(name)
+    if text is None or text == "":
+        return None
+    if text not in ("true", "false"):
+        raise InvalidInput(detail=f"{name} is {text[:40]!r}; it must be true or false", field=name)
+    return text == "true"
+
+
 def refuse_unknown_parameters(request: Request, known: set[str]) -> None:
     """Raise InvalidInput ``unknown_field`` for a query parameter that does nothing."""
     unknown = sorted(set(request.query_params) - known - {"cursor", "limit", "format"})

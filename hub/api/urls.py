@@ -44,6 +44,8 @@ urlpatterns = [
     path("jobs", jobs.JobsView.as_view()),
     path("jobs/<uuid:job_id>", jobs.JobView.as_view()),
     path("jobs/<uuid:job_id>/cancel", jobs.JobCancelView.as_view()),
+    path("jobs/<uuid:job_id>/retry", jobs.JobRetryView.as_view()),
+    path("workers", jobs.WorkersView.as_view()),
     path("reviews", revisions.QueueView.as_view()),
     path("resolve", resolve.ResolveView.as_view()),
     re_path(r".*", not_found),

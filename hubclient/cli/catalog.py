@@ -132,6 +132,9 @@ def jobs(
     is_waiting: Annotated[bool, typer.Option("--wait", help="Wait for the job to end.")] = False,
     state: Annotated[str | None, typer.Option(help="queued, running, succeeded, failed or cancelled.")] = None,
     kind: Annotated[str | None, typer.Option()] = None,
+    is_dead: Annotated[bool, typer.Option("--dead", help="Only those that failed without a verdict.")] = False,
+    is_cancelled: Annotated[bool, typer.Option("--cancel", help="Cancel the job.")] = False,
+    is_retried: Annotated[bool, typer.Option("--retry", help="Let a dead letter run again (administrators).")] = False,
     timeout: Timeout = None,
     cursor: Cursor = None,
     limit: Limit = 20,
@@ -140,12 +143,15 @@ def jobs(
 ) -> None:
     """List jobs, or show one. Example: hubclient jobs 7 --wait"""
     if job_id is not None:
+        if is_cancelled or is_retried:
+            with open_hub(url) as hub:
+                (hub.cancel_job if is_cancelled else hub.retry_job)(job_id)
         _one_job(job_id, url, is_waiting=is_waiting, timeout=timeout, is_json=is_json)
         return
-    if is_waiting:
-        raise UsageError("--wait needs the id of a job.", field="id")
+    if is_waiting or is_cancelled or is_retried:
+        raise UsageError("--wait, --cancel and --retry need the id of a job.", field="id")
     with open_hub(url) as hub:
-        page = hub.jobs(state=state, kind=kind, cursor=cursor, limit=limit)
+        page = hub.jobs(state=state, kind=kind, dead_letter="true" if is_dead else None, cursor=cursor, limit=limit)
     if is_json:
         output.emit_json(page)
         return

@@ -1,12 +1,31 @@
 """Every page: no error in the console, nothing from elsewhere, nothing wider than a phone."""
 
 import pytest
+from django.utils import timezone
 from selenium.webdriver.common.by import By
 
+from catalog.accounts.models import User
 from catalog.adapters.models import Revision
+from catalog.jobs.heartbeats import beat
+from catalog.jobs.models import Job
+from catalog.jobs.services import claim, fail, submit
 
 WIDTHS = (360, 1280)
 LONG = "w" * 96
+
+
+def dead_letter(revision: Revision) -> str:
+    """A job that failed without a verdict, with a log, and a worker that runs another."""
+    beat("a-machine-with-a-long-name-4711-beef", host="a-machine", pid=4711, queues=["cpu", "gpu"], is_stopping=False)
+    job = submit(
+        "validate_revision", {}, queue="gpu", subject=("revision", f"team/{LONG}@1.0.0"), created_by=revision.author
+    )
+    for _ in range(3):
+        claimed = claim("gpu", worker="a-machine-with-a-long-name-4711-beef")
+        assert claimed is not None
+        fail(claimed, code="child_died", detail="the child ended without a result (SIGKILL)" * 3, is_final=False)
+        Job.objects.filter(pk=job.pk).update(available_at=timezone.now())
+    return str(job.pk)
 
 
 @pytest.fixture
@@ -27,6 +46,7 @@ def paths(catalog, published, pending):
     }
     long = catalog.push(catalog.writer, f"team/{LONG}", "1.0.0", card=card, report=report, summary="s" * 300)
     pending = Revision.objects.get(pk=pending.pk)
+    User.objects.filter(username="owner").update(is_staff=True)
     return [
         "/",
         "/search",
@@ -37,6 +57,10 @@ def paths(catalog, published, pending):
         "/base-models/",
         "/base-models/example/tiny-encoder",
         f"/jobs/{pending.validation_job_id}",
+        f"/jobs/{dead_letter(pending)}",
+        "/jobs/",
+        "/jobs/?show=dead",
+        "/jobs/workers",
         "/settings/tokens",
         "/review/",
         f"/review/team/{LONG}/{long.commit_id}/",

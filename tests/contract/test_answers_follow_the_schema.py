@@ -11,7 +11,10 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from catalog.adapters.models import Revision
+from catalog.bases.models import BaseModel
 from catalog.bases.services import register_base
+from catalog.jobs.heartbeats import beat
+from catalog.jobs.services import claim, fail, submit
 from tests.unit.catalog.factories import PROJECTION, WIDTH, make_namespace, make_user, publish, push
 from tests.unit.hub.calling import API, client_of
 
@@ -80,6 +83,7 @@ READS = [
     ("/adapters/{namespace}/{name}/files/{ref}/{path}", {"ref": "1.0.0", "path": "README.md"}),
     ("/jobs", {}),
     ("/jobs/{job_id}", {}),
+    ("/workers", {}),
     ("/reviews", {}),
 ]
 
@@ -88,6 +92,8 @@ READS = [
 def test_every_read_answers_as_described(owner, template, names):
     revision = Revision.objects.select_related("validation_job").order_by("id").first()
     assert revision is not None
+    beat("a-worker", host="a-machine", pid=7, queues=["cpu"], is_stopping=False)
+    assert claim("cpu", worker="a-worker")
     known = {
         "namespace": "lab",
         "name": "ner",
@@ -98,6 +104,16 @@ def test_every_read_answers_as_described(owner, template, names):
     response = client_of(owner).get(API + template.format(**{**known, **names}))
     assert response.status_code == 200
     check("get", template, response)
+
+
+def dead_letter() -> Any:
+    """A job that died of a limit and can run again."""
+    base = BaseModel.objects.create(name="e/f", state="failed", config={"model_type": "bert"})
+    job = submit("describe_base", {"base_id": base.pk}, queue="limited")
+    claimed = claim("limited")
+    assert claimed is not None
+    fail(claimed, code="resource_limit", detail="it needed more than 2 MiB of memory", is_final=True)
+    return job.pk
 
 
 def test_every_write_answers_as_described(owner):
@@ -120,6 +136,8 @@ def test_every_write_answers_as_described(owner):
         ("post", "/resolve", "/resolve", {"adapter": "lab/ner@1.0.0"}),
         ("post", "/uploads", "/uploads", {"adapter": "lab/x", "files": [{"path": "a.txt", "size_bytes": 1}]}),
         ("delete", adapter, "/adapters/lab/ner", None),
+        ("post", "/jobs/{job_id}/cancel", f"/jobs/{submit('describe_base', {}, queue='gpu').pk}/cancel", None),
+        ("post", "/jobs/{job_id}/retry", f"/jobs/{dead_letter()}/retry", None),
     ]
     for method, template, path, body in calls:
         response = getattr(client, method)(API + path, body)

@@ -5,7 +5,11 @@ import re
 import pytest
 from django.test import Client
 
+from catalog.accounts.services import create_user
+from catalog.adapters.models import Revision, Version
+from catalog.jobs.heartbeats import beat
 from catalog.jobs.models import Job
+from tests.unit.frontend.conftest import PASSWORD
 
 PUBLIC = [
     "/",
@@ -105,6 +109,44 @@ def test_a_job_is_seen_by_its_owner_and_by_nobody_else(catalog, pending, as_writ
     assert stranger.get(f"/jobs/{job.pk}").status_code == 404
     Job.objects.filter(pk=job.pk).update(state="succeeded")
     assert "every 1s" not in as_writer.get(f"/jobs/{job.pk}", headers={"HX-Request": "true"}).content.decode()
+
+
+def test_a_dead_letter_is_listed_and_an_administrator_runs_it_again(catalog, pending, as_writer, settings):
+    settings.HUB_JOB_SENDER = "tests.unit.catalog.sending.record"
+    job = Job.objects.get(pk=pending.validation_job_id)
+    Revision.objects.filter(pk=pending.pk).update(state="invalid")
+    Version.objects.filter(revision=pending).delete()
+    Job.objects.filter(pk=job.pk).update(
+        state="failed", is_dead_letter=True, error={"code": "child_died", "detail": "x"}
+    )
+    assert f"/jobs/{job.pk}" in as_writer.get("/jobs/?show=dead").content.decode()
+    assert as_writer.post(f"/jobs/{job.pk}/retry").status_code == 403
+    admin = Client()
+    admin.force_login(create_user(username="admin", email="", password=PASSWORD, is_admin=True))
+    assert "Run again" in admin.get(f"/jobs/{job.pk}").content.decode()
+    again = admin.post(f"/jobs/{job.pk}/retry", follow=True).content.decode()
+    assert "retried" in again
+    assert "Run again" not in again
+    pending.refresh_from_db()
+    assert (pending.state, pending.version.name) == ("validating", job.payload["version"])
+
+
+def test_a_job_is_cancelled_from_its_page_by_who_submitted_it(catalog, pending, as_writer, stranger, settings):
+    settings.HUB_JOB_SENDER = "tests.unit.catalog.sending.record"
+    url = f"/jobs/{pending.validation_job_id}"
+    assert "Cancel" in as_writer.get(url).content.decode()
+    assert stranger.post(f"{url}/cancel").status_code in (302, 403)
+    told = as_writer.post(f"{url}/cancel", follow=True).content.decode()
+    assert "told to stop" in told
+    assert Job.objects.get(pk=pending.validation_job_id).is_cancel_requested
+
+
+def test_workers_are_shown_to_administrators_alone(catalog, as_writer, stranger):
+    beat("a-worker", host="a-machine", pid=7, queues=["cpu"], is_stopping=False)
+    assert as_writer.get("/jobs/workers").status_code == 403
+    admin = Client()
+    admin.force_login(create_user(username="admin", email="", password=PASSWORD, is_admin=True))
+    assert "a-worker" in admin.get("/jobs/workers").content.decode()
 
 
 def test_a_mistake_of_the_hub_is_a_page_without_details(db, monkeypatch):
