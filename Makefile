@@ -27,7 +27,7 @@ export TOKENIZERS_PARALLELISM ?= false
 help: ## Explain every target
 	@echo "Adapter Hub. Two commands from nothing: 'make demo' and 'make test'."
 	@awk 'BEGIN {FS = ":.*## "} /^[a-z-]+:.*## / {printf "  make %-13s %s\n", $$1, $$2}' $(firstword $(MAKEFILE_LIST))
-	@echo "Variables: PYTHON (3.11 or newer, makes .venv), PORT (default 8000), ONCE=1 (demo), ARGS (passed to pytest)."
+	@echo "Variables: PYTHON (3.11 or newer, makes .venv), PORT (default 8000), ONCE=1 (demo), KEEP=1 (cluster), ARGS (passed to pytest)."
 
 .PHONY: venv
 venv: $(RUN_STAMP) ## Create .venv with the pinned requirements (a second run is instant)

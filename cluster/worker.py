@@ -11,6 +11,8 @@ class Worker(Server):
     """``celery worker`` on ``queues``; two of them never share a host name, so that logs tell them apart."""
 
     stop_seconds = 40.0
+    # It loads torch before it takes a message; on a busy machine that is half a minute.
+    start_seconds = 180.0
 
     def __init__(self, name: str, folder: Path, *, queues: str = "cpu") -> None:
         super().__init__(name, folder)

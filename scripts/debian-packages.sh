@@ -9,6 +9,7 @@ packages=(
     postgresql      # the database of a hub on several machines; the tests start servers of their own
     redis-server    # its broker, likewise
     nginx-light     # the proxy before several web processes, likewise
+    gettext-base    # envsubst, which fills in the proxy's configuration
     faketime        # a worker whose clock is wrong
 )
 
