@@ -5,8 +5,10 @@ from dataclasses import dataclass
 from typing import Any, Generic, TypeVar
 
 from django.core import signing
-from django.db.models import Model, Q, QuerySet
+from django.db.models import BooleanField, F, Field, Func, Model, Q, QuerySet, Value
+from django.db.models.expressions import Combinable
 
+from catalog.counting import bounded_count
 from catalog.errors import InvalidInput
 
 MAX_LIMIT = 100
@@ -36,23 +38,53 @@ def page_of(
     """
     if not 1 <= limit <= MAX_LIMIT:
         raise InvalidInput(detail=f"limit is {limit}; it must be 1 to {MAX_LIMIT}", field="limit")
-    count = queryset.order_by()[: EXACT_COUNT_LIMIT + 1].count()
     rows = queryset.order_by(*order)
     if cursor:
-        rows = rows.filter(_after(order, _read_cursor(cursor, _list_name(queryset, order))))
+        rows = rows.filter(_after(queryset.model, order, _read_cursor(cursor, _list_name(queryset, order))))
     found = list(rows[: limit + 1])
+    is_whole = not cursor and len(found) <= limit
+    count = len(found) if is_whole else bounded_count(queryset, EXACT_COUNT_LIMIT)
     next_cursor = _write_cursor(found[limit - 1], queryset, order) if len(found) > limit else None
     return Page(found[:limit], next_cursor, min(count, EXACT_COUNT_LIMIT), count <= EXACT_COUNT_LIMIT)
 
 
-def _after(order: Sequence[str], values: Sequence[Any]) -> Q:
-    """Rows strictly after ``values``: (a > x) or (a = x and b > y) or ..."""
+def _after(model: type[M], order: Sequence[str], values: Sequence[Any]) -> Q | Combinable:
+    """Rows strictly after ``values``: ``(a, b) > (x, y)``, which an index answers from its middle at any depth.
+
+    Only where the directions differ it is (a > x) or (a = x and b > y) or ..., which walks the index from its start.
+    """
+    if len({term.startswith("-") for term in order}) == 1:
+        names = [term.lstrip("-") for term in order]
+        bounds = [Value(value, _field(model, name)) for name, value in zip(names, values, strict=True)]
+        return _RowComparison(_Row(*map(F, names)), _Row(*bounds), arg_joiner=" < " if order[0][0] == "-" else " > ")
     condition, equal = Q(), Q()
     for term, value in zip(order, values, strict=True):
         name, comparison = (term[1:], "lt") if term.startswith("-") else (term, "gt")
         condition |= equal & Q(**{f"{name}__{comparison}": value})
         equal &= Q(**{name: value})
     return condition
+
+
+class _Row(Func):
+    """``(a, b)``."""
+
+    template = "(%(expressions)s)"
+    output_field = Field()
+
+
+class _RowComparison(Func):
+    """``(a, b) < (x, y)``, the operator being the joiner."""
+
+    template = "%(expressions)s"
+    output_field = BooleanField()
+
+
+def _field(model: type[M], path: str) -> Any:
+    first, *rest = path.split("__")
+    found: Any = model._meta.get_field(first)
+    for name in rest:
+        found = found.related_model._meta.get_field(name)
+    return found
 
 
 def _list_name(queryset: QuerySet[M], order: Sequence[str]) -> list[str]:

@@ -146,6 +146,8 @@ HUB_GC_EVERY_SECONDS = env.int("HUB_GC_EVERY_SECONDS", default=3600)
 HUB_KEEP_REFUSED_DAYS = env.int("HUB_KEEP_REFUSED_DAYS", default=30)
 # How much of the store is hashed again every day.
 HUB_SCRUB_SHARE = env.float("HUB_SCRUB_SHARE", default=0.02)
+# How long a process counts downloads in memory before it writes them; what a kill loses. 0 writes each at once.
+HUB_DOWNLOAD_FLUSH_SECONDS = env.int("HUB_DOWNLOAD_FLUSH_SECONDS", default=5)
 DATA_UPLOAD_MAX_MEMORY_SIZE = 8 << 20
 
 # Jobs

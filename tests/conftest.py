@@ -32,6 +32,12 @@ def django_db_modify_db_settings(tmp_path_factory: pytest.TempPathFactory) -> No
         database.setdefault("TEST", {})["NAME"] = str(tmp_path_factory.mktemp("database") / "hub.sqlite3")
 
 
+@pytest.fixture(autouse=True)
+def downloads_are_written_at_once(settings: Any) -> None:
+    """No thread may write a finished test's downloads into the database of the next one."""
+    settings.HUB_DOWNLOAD_FLUSH_SECONDS = 0
+
+
 @pytest.fixture(scope="session")
 def shared_folder() -> Path:
     """Return the folder of real adapters beside the checkout; skip by name where it is absent."""

@@ -10,7 +10,7 @@ from django.db import close_old_connections
 
 from catalog.jobs import services as jobs
 from catalog.jobs.heartbeats import forget_lost_workers
-from catalog.search.services import refresh_download_totals
+from catalog.search.downloads import carry_downloads
 from catalog.uploads.services import drop_stale_staging, expire_uploads
 from workers.kinds import abandon_exhausted
 
@@ -27,7 +27,7 @@ def sweep_once() -> int:
         sent = jobs.sweep(abandon_exhausted)
         expire_uploads()
         forget_lost_workers()
-        refresh_download_totals()
+        carry_downloads()
         _drop_stale_staging_if_due()
         return sent
     finally:

@@ -1,13 +1,17 @@
 """Search: one function behind the page, the API and every other listing, so that they cannot disagree."""
 
 from collections import Counter
+from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from django.db.models import Count, Q, QuerySet
+from django.db.models import Q, QuerySet
 
+from catalog.accounts.models import Namespace
 from catalog.accounts.querysets import Actor, visible_through
+from catalog.bases.models import BaseModel
 from catalog.bases.queries import find_base
+from catalog.counting import believed
 from catalog.errors import InvalidInput
 from catalog.names import fold
 from catalog.paging import DEFAULT_LIMIT, Page, page_of
@@ -18,6 +22,18 @@ SORTS = {
     "newest": ("-published_at", "-id"),
     "name": ("full_name",),
 }
+FACET_LIMIT = 10_000
+_MOST_VALUES = 40
+_FACET_COLUMNS = {
+    "base": "base_model__name",
+    "method": "method",
+    "task": "task",
+    "language": "languages",
+    "license": "license",
+    "namespace": "namespace__name",
+}
+# Of a base model a listing shows the name; its configuration is larger than the whole page.
+_NOT_LISTED = ("base_model__config", "base_model__error")
 
 
 @dataclass(frozen=True)
@@ -55,6 +71,8 @@ class Facets:
     language: list[FacetValue] = field(default_factory=list)
     license: list[FacetValue] = field(default_factory=list)
     namespace: list[FacetValue] = field(default_factory=list)
+    is_exact: bool = True
+    """False when only the most downloaded entries were counted, as there are more than ``FACET_LIMIT``."""
 
 
 def search(
@@ -67,7 +85,7 @@ def search(
     """
     if query.sort not in SORTS:
         raise InvalidInput(detail=f"unknown sort {query.sort!r}", field="sort", hint=f"One of {', '.join(SORTS)}.")
-    found = matching(query, viewer).select_related("base_model", "adapter", "namespace")
+    found = matching(query, viewer).select_related("base_model").defer(*_NOT_LISTED)
     return page_of(found, SORTS[query.sort], cursor=cursor, limit=limit)
 
 
@@ -75,54 +93,66 @@ def matching(query: SearchQuery, viewer: Actor) -> QuerySet[SearchEntry]:
     """Every entry that ``query`` finds and ``viewer`` may see, unsorted."""
     found = SearchEntry.objects.filter(visible_through(viewer, "namespace", Q(is_public=True)))
     for word in query.text.casefold().split():
-        found = found.filter(text__contains=word)
+        found = found.filter(words__text__contains=word)
+    # Ids and not joins: only so the database knows that one index has the rows in the order of the page.
     if query.base:
         base = find_base(query.base)
-        found = found.filter(base_model__folded=base.folded) if base else found.none()
+        same = BaseModel.objects.filter(folded=base.folded).values_list("pk", flat=True) if base else ()
+        found = found.filter(base_model__in=list(same))
+    if query.namespace:
+        named = Namespace.objects.filter(folded=fold(query.namespace)).values_list("pk", flat=True)
+        found = found.filter(namespace__in=list(named))
     exact = {
         "method": query.method.casefold(),
         "task": query.task.casefold(),
         "license__iexact": query.license,
-        "namespace__folded": fold(query.namespace) if query.namespace else "",
         "rank__gte": query.rank_min,
         "rank__lte": query.rank_max,
     }
     found = found.filter(**{name: value for name, value in exact.items() if value not in ("", None)})
-    if query.language:
-        found = found.filter(
-            Q(languages__icontains=f" {query.language} ") | Q(languages__icontains=f" {query.language}-")
-        )
-    if query.tag:
-        found = found.filter(tags__icontains=f" {query.tag} ")
+    for kind, value in (("language", query.language), ("tag", query.tag)):
+        if value:
+            found = found.filter(words__labels__contains=f" {kind}:{value.casefold()} ")
     return found
 
 
 def facets(query: SearchQuery, viewer: Actor, *, most: int = 12) -> Facets:
-    """Counts per value, most frequent first; each facet leaves out its own filter, to show what else there is."""
+    """Counts per value, most frequent first; each facet leaves out its own filter, to show what else there is.
 
-    def found(facet: str) -> QuerySet[SearchEntry]:
+    Counted are at most the ``FACET_LIMIT`` most downloaded entries that the query finds.
+    """
+    counted: dict[SearchQuery, tuple[dict[str, list[FacetValue]], bool]] = {}
+    found: dict[str, Any] = {}
+    for facet in _FACET_COLUMNS:
         without: dict[str, Any] = {facet: ""}
-        return matching(replace(query, **without), viewer)
-
-    return Facets(
-        base=_counts(found("base"), "base_model__name", most),
-        method=_counts(found("method"), "method", most),
-        task=_counts(found("task"), "task", most),
-        language=_language_counts(found("language"), most),
-        license=_counts(found("license"), "license", most),
-        namespace=_counts(found("namespace"), "namespace__name", most),
-    )
+        broader = replace(query, **without)
+        if broader not in counted:
+            counted[broader] = _counted(broader, viewer)
+        found[facet] = counted[broader][0][facet][:most]
+    return Facets(**found, is_exact=all(is_exact for _, is_exact in counted.values()))
 
 
-def _counts(found: QuerySet[SearchEntry], column: str, most: int) -> list[FacetValue]:
-    rows = found.exclude(**{column: ""}).exclude(**{column: None}).values_list(column).annotate(n=Count("id"))
-    return [FacetValue(value, count) for value, count in rows.order_by("-n", column)[:most]]
+def _counted(query: SearchQuery, viewer: Actor) -> tuple[dict[str, list[FacetValue]], bool]:
+    """Every facet of the most downloaded entries that the query finds, and whether those are all that it finds."""
+    sample = matching(query, viewer).order_by(*SORTS["downloads"]).values_list(*_FACET_COLUMNS.values())
+
+    def count() -> tuple[dict[str, list[FacetValue]], bool]:
+        rows = list(sample[: FACET_LIMIT + 1])
+        columns = zip(*rows[:FACET_LIMIT], strict=True) if rows else [()] * len(_FACET_COLUMNS)
+        named = zip(_FACET_COLUMNS, columns, strict=True)
+        return {facet: _ranked(values, is_words=facet == "language") for facet, values in named}, len(
+            rows
+        ) <= FACET_LIMIT
+
+    return believed(sample, count, lambda counted: not counted[1])
 
 
-def _language_counts(found: QuerySet[SearchEntry], most: int) -> list[FacetValue]:
-    """The database counts combinations, as an entry's languages share a column; the words are summed here."""
-    counted: Counter[str] = Counter()
-    for languages, count in found.exclude(languages="").values_list("languages").annotate(n=Count("id")).order_by():
-        counted.update(dict.fromkeys(languages.split(), count))
+def _ranked(values: Iterable[Any], *, is_words: bool) -> list[FacetValue]:
+    counted = Counter(value for value in values if value not in ("", None))
+    if is_words:  # an entry's languages share a column
+        words: Counter[str] = Counter()
+        for languages, count in counted.items():
+            words.update(dict.fromkeys(languages.split(), count))
+        counted = words
     ranked = sorted(counted.items(), key=lambda row: (-row[1], row[0]))
-    return [FacetValue(language, count) for language, count in ranked[:most]]
+    return [FacetValue(value, count) for value, count in ranked[:_MOST_VALUES]]

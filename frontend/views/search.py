@@ -18,9 +18,11 @@ def search_page(request: HttpRequest) -> HttpResponse:
     context = {"query": query, "page": found, "more_url": more_url}
     template = _template(request)
     if template != "search/rows.html":
+        counts = facets(query, request.user)
         context |= {
             "chips": chips(query),
-            "groups": facet_groups(query, facets(query, request.user)),
+            "groups": facet_groups(query, counts),
+            "are_facets_exact": counts.is_exact,
             "sorts": SORT_TITLES,
         }
     response = render(request, template, context)

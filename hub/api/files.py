@@ -14,7 +14,7 @@ from catalog.adapters.blobs import require_stored
 from catalog.adapters.models import Blob
 from catalog.adapters.queries import get_adapter, get_revision
 from catalog.errors import Gone, NotFound
-from catalog.search.services import count_download
+from catalog.search.downloads import count_download
 from catalog.store import blob_store
 
 _RANGE = re.compile(r"bytes=([0-9]{0,18})-([0-9]{0,18})")

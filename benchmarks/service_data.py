@@ -1,0 +1,131 @@
+"""A catalog of any size in PostgreSQL, made by bulk SQL; the same rows every time, whatever the plan of the query.
+
+Each column is a function of the row's number: a hash makes it look random, ``n ^ u`` makes it Zipf (the k-th base,
+tag or word is taken about 1/k as often as the first).
+"""
+
+NAMESPACES_PER_THOUSAND = 50
+PRIVATE_PERCENT = 8
+MEMBERSHIPS_OF_THE_READER = 20
+
+_METHODS = "lora dora loha lokr ia3 vera oft boft adalora prompt_tuning prefix_tuning rslora"
+_LICENSES = "apache-2.0 mit cc-by-4.0 llama3.1 gemma openrail cc-by-nc-4.0 bsd-3-clause"
+_LANGUAGES = "en de fr zh es ja pt ru it ko ar hi nl pl tr sv uk vi cs fa"
+_FILES = "adapter_model.safetensors adapter_config.json README.md"
+
+_FUNCTIONS = """
+CREATE OR REPLACE FUNCTION bench_unit(i bigint, salt bigint) RETURNS float8 LANGUAGE sql IMMUTABLE PARALLEL SAFE AS
+  $$ SELECT (hashint8extended(i, salt) & 9007199254740991)::float8 / 9007199254740992 $$;
+CREATE OR REPLACE FUNCTION bench_zipf(i bigint, salt bigint, n int) RETURNS int LANGUAGE sql IMMUTABLE PARALLEL SAFE AS
+  $$ SELECT floor(exp(bench_unit(i, salt) * ln(n + 1)))::int $$;
+CREATE OR REPLACE FUNCTION bench_word(k int) RETURNS text LANGUAGE sql IMMUTABLE PARALLEL SAFE AS
+  $$ SELECT substr(translate(md5(k::text), '0123456789', 'ghijklmnop'), 1, 3 + k % 7) $$;
+CREATE OR REPLACE FUNCTION bench_hex(i bigint, salt int) RETURNS text LANGUAGE sql IMMUTABLE PARALLEL SAFE AS
+  $$ SELECT md5(i || '/' || salt) || md5(salt || '-' || i) $$;
+"""
+
+_ACCOUNTS = """
+INSERT INTO accounts_user (id, password, is_superuser, username, first_name, last_name, email, is_staff, is_active,
+    date_joined)
+  SELECT i, '!', false, 'user-' || i, '', '', '', false, true, '2026-01-01' FROM generate_series(1, :namespaces) i;
+INSERT INTO accounts_namespace (id, name, folded, kind, display_name, is_review_required, created_at)
+  SELECT i, 'team-' || i, 'team-' || i, 'organization', '', true, '2026-01-01' FROM generate_series(1, :namespaces) i;
+INSERT INTO accounts_membership (namespace_id, user_id, role)
+  SELECT i, i, 'owner' FROM generate_series(1, :namespaces) i
+  UNION ALL SELECT i, 1, 'reader' FROM generate_series(2, :reader) i;
+INSERT INTO bases_basemodel (id, name, folded, revision, state, architecture, model_type, license, weights,
+    config_digest, shapes_digest, created_at)
+  SELECT i, 'lab-' || i % 97 || '/base-' || i, 'lab-' || i % 97 || '/base-' || i, 'main', 'ready', 'Model', 'model',
+    'apache-2.0', '', md5(i::text), md5(i::text), '2026-01-01' FROM generate_series(1, 1500) i;
+"""
+
+_ADAPTERS = """
+CREATE TEMP TABLE bench_rows AS
+  SELECT i, bench_zipf(i, 1, :namespaces) AS namespace, bench_zipf(i, 2, 1500) AS base,
+    (:methods)[bench_zipf(i, 3, 12)] AS method, (ARRAY[1, 2, 4, 8, 16, 32, 64, 128, 256])[bench_zipf(i, 4, 9)] AS rank,
+    'task-' || bench_zipf(i, 5, 45) AS task, (:licenses)[bench_zipf(i, 6, 8)] AS license,
+    (:languages)[bench_zipf(i, 7, 20)] AS language, bench_unit(i, 8) * 100 >= :private AS is_public,
+    floor(exp(bench_unit(i, 9) * 40 - 26))::bigint % 5000000 AS downloads,
+    timestamptz '2024-01-01' + bench_unit(i, 10) * interval '1000 days' AS at,
+    (1000000 * exp(bench_unit(i, 11) * 6))::bigint AS size,
+    ARRAY['tag-' || bench_zipf(i, 12, 4000), 'tag-' || 4000 + bench_zipf(i, 13, 4000)] AS tags,
+    (SELECT string_agg(bench_word(bench_zipf(i * 64 + k, 14, 20000)), ' ') FROM generate_series(1, 24) k) AS words
+  FROM generate_series(1, :rows) i;
+INSERT INTO adapters_adapter (id, namespace_id, name, folded, visibility, summary, default_version_id, created_at,
+    updated_at)
+  SELECT i, namespace, 'adapter-' || i, 'adapter-' || i, CASE WHEN is_public THEN 'public' ELSE 'private' END,
+    left(words, 60), i, at, at FROM bench_rows;
+INSERT INTO adapters_revision (id, adapter_id, commit_id, tree_id, message, author_id, state, created_at, published_at,
+    size_bytes, claims, task, languages, license, tags, summary, card, facts, report, method, rank, base_model_id)
+  SELECT i, i, left(bench_hex(i, 1), 40), left(bench_hex(i, 2), 40), 'first', namespace, 'published', at, at, size,
+    '{}', task, jsonb_build_array(language), license, to_jsonb(tags), left(words, 60), words,
+    jsonb_build_object('method', method, 'rank', rank), '{"findings": []}', method, rank, base FROM bench_rows;
+INSERT INTO adapters_version (id, adapter_id, name, revision_id, state, yank_reason, published_at)
+  SELECT i, i, '1.0.0', i, 'published', '', at FROM bench_rows;
+INSERT INTO adapters_ref (adapter_id, name, revision_id) SELECT i, 'main', i FROM bench_rows;
+"""
+
+_FILE_ROWS = """
+INSERT INTO adapters_blob (sha256, git_id, size_bytes, created_at)
+  SELECT bench_hex(i, 10), left(bench_hex(i, 20), 40), size, at FROM bench_rows
+  UNION ALL SELECT bench_hex(i, 11), left(bench_hex(i, 21), 40), 700, '2026-01-01' FROM generate_series(1, 5000) i
+  UNION ALL SELECT bench_hex(i, 12), left(bench_hex(i, 22), 40), length(words), at FROM bench_rows;
+INSERT INTO adapters_file (revision_id, path, blob_id)
+  SELECT i, paths[k], CASE k WHEN 2 THEN bench_hex(bench_zipf(i, 15, 5000), 11) WHEN 1 THEN bench_hex(i, 10)
+    ELSE bench_hex(i, 12) END
+  FROM bench_rows, generate_series(1, 3) k, (SELECT :files AS paths) AS named;
+"""
+
+_ENTRIES = """
+INSERT INTO search_searchentry (id, adapter_id, revision_id, namespace_id, base_model_id, full_name, version, is_public,
+    summary, method, rank, task, languages, tags, license, size_bytes, downloads, published_at)
+  SELECT i, i, i, namespace, base, 'team-' || namespace || '/adapter-' || i, '1.0.0', is_public, left(words, 60),
+    method, rank, task, ' ' || language || ' ', ' ' || array_to_string(tags, ' ') || ' ', license, size, downloads, at
+  FROM bench_rows;
+INSERT INTO search_searchtext (entry_id, text, labels)
+  SELECT i, 'team-' || namespace || '/adapter-' || i || ' ' || task || ' ' || array_to_string(tags, ' ') || ' ' ||
+    language || ' ' || method || ' ' || words,
+    ' tag:' || array_to_string(tags, ' tag:') || ' language:' || language || ' '
+  FROM bench_rows;
+INSERT INTO search_downloadcount (adapter_id, day, count, carried)
+  SELECT i, '2026-01-01', downloads, downloads FROM bench_rows WHERE downloads > 0;
+DROP TABLE bench_rows;
+"""
+
+_SEQUENCES = """
+SELECT setval(pg_get_serial_sequence('accounts_user', 'id'), 10 * :rows),
+  setval(pg_get_serial_sequence('accounts_namespace', 'id'), 10 * :rows),
+  setval(pg_get_serial_sequence('bases_basemodel', 'id'), 10 * :rows),
+  setval(pg_get_serial_sequence('adapters_adapter', 'id'), 10 * :rows),
+  setval(pg_get_serial_sequence('adapters_revision', 'id'), 10 * :rows),
+  setval(pg_get_serial_sequence('adapters_version', 'id'), 10 * :rows),
+  setval(pg_get_serial_sequence('search_searchentry', 'id'), 10 * :rows);
+"""
+
+
+def filling(rows: int) -> str:
+    """The SQL that fills a freshly migrated database with ``rows`` adapters; for one session of the superuser."""
+    namespaces = max(rows * NAMESPACES_PER_THOUSAND // 1000, MEMBERSHIPS_OF_THE_READER)
+    values = {
+        ":namespaces": str(namespaces),
+        ":reader": str(MEMBERSHIPS_OF_THE_READER),
+        ":rows": str(rows),
+        ":private": str(PRIVATE_PERCENT),
+        ":methods": _array(_METHODS),
+        ":licenses": _array(_LICENSES),
+        ":languages": _array(_LANGUAGES),
+        ":files": _array(_FILES),
+    }
+    # The rows are right by construction: the triggers of foreign keys would take as long as the rows themselves.
+    settings = "SET session_replication_role = replica; SET work_mem = '256MB';"
+    return _filled("".join([settings, _FUNCTIONS, _ACCOUNTS, _ADAPTERS, _FILE_ROWS, _ENTRIES, _SEQUENCES]), values)
+
+
+def _filled(sql: str, values: dict[str, str]) -> str:
+    for name, value in values.items():
+        sql = sql.replace(name, value)
+    return sql
+
+
+def _array(words: str) -> str:
+    return "ARRAY[" + ", ".join(f"'{word}'" for word in words.split()) + "]"

@@ -1,0 +1,41 @@
+"""Counts that stop: a list says "more than 10 000", and does not count a million rows to say so.
+
+That a list holds more than the limit is believed for a minute without looking again, as such a list seldom shrinks;
+whatever is smaller is always fresh.
+"""
+
+import time
+from collections.abc import Callable
+from typing import Any, TypeVar
+
+from django.core.exceptions import EmptyResultSet
+from django.db.models import QuerySet
+
+_REMEMBERED_SECONDS = 60
+_MOST_REMEMBERED = 1000
+T = TypeVar("T")
+# By SQL: until when it is believed, and what was found. One for each process.
+_remembered: dict[str, tuple[float, Any]] = {}
+
+
+def bounded_count(queryset: QuerySet[Any], limit: int) -> int:
+    """How many rows there are, at most ``limit + 1``."""
+    counted = queryset.order_by()
+    return believed(counted.values("pk"), lambda: counted[: limit + 1].count(), lambda count: count > limit)
+
+
+def believed(queryset: QuerySet[Any, Any], find: Callable[[], T], is_many: Callable[[T], bool]) -> T:
+    """What ``find`` makes of ``queryset``; found again only after a minute where ``is_many`` says so. Keep it small."""
+    try:
+        key = str(queryset.query.sql_with_params())
+    except EmptyResultSet:
+        return find()
+    until, found = _remembered.get(key, (0.0, None))
+    if until > time.monotonic():
+        return found
+    found = find()
+    if is_many(found):
+        if len(_remembered) >= _MOST_REMEMBERED:
+            _remembered.clear()
+        _remembered[key] = (time.monotonic() + _REMEMBERED_SECONDS, found)
+    return found
