@@ -19,7 +19,7 @@ _MAIN = """
 daemon off;
 worker_processes 1;
 pid {folder}/nginx.master.pid;
-error_log stderr warn;
+error_log stderr error;
 events {{ worker_connections 1024; }}
 http {{
     include {mime};

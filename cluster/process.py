@@ -13,7 +13,8 @@ REPOSITORY = Path(__file__).resolve().parent.parent
 # What an operator's shell may hold about another hub must not reach this one.
 _FOREIGN = ("HUB_", "DATABASE_URL", "DJANGO_", "AWS_", "PG", "GUNICORN_", "PROMETHEUS_")
 _POLL_SECONDS = 0.05
-_ORPHAN_SECONDS = 3.0
+# A forkserver with torch loaded takes a second to end, and more on a busy machine.
+_ORPHAN_SECONDS = 10.0
 
 
 class ServerFailedError(RuntimeError):
@@ -244,7 +245,7 @@ def _started_at(pid: int) -> str:
 
 
 def _end_orphans(members: Mapping[int, str]) -> int:
-    """Give the children of an ended process a second to follow it, kill those that do not, and count them."""
+    """Give the children of an ended process some seconds to follow it, kill those that do not, and count them."""
     deadline = time.monotonic() + _ORPHAN_SECONDS
     while orphans := [pid for pid, began in members.items() if began == _started_at(pid) and _stat(pid)[0] not in "ZX"]:
         if time.monotonic() > deadline:
