@@ -9,5 +9,7 @@ class HubConfig(AppConfig):
     name = "hub"
 
     def ready(self) -> None:
-        """Load the checks, and the Celery application that tasks are sent through."""
-        from hub import celery, checks  # noqa: F401
+        """Load the checks, the metrics, and the Celery application that tasks are sent through."""
+        from hub import __version__, celery, checks, metrics  # noqa: F401
+
+        metrics.begin(__version__)

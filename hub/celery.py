@@ -61,6 +61,7 @@ def _keep_logging(**kwargs: Any) -> None:
 @worker_init.connect
 def _look_before_working(**more: Any) -> None:
     """A worker of its own looks at the system checks first, as a web process does."""
+    from django.conf import settings
     from django.core.management.base import SystemCheckError
 
     from hub.checks import refuse_to_start_wrongly
@@ -70,6 +71,10 @@ def _look_before_working(**more: Any) -> None:
     except SystemCheckError as error:
         # Celery logs what else a receiver raises, and goes on.
         raise SystemExit(str(error)) from None
+    if settings.HUB_METRICS_PORT:
+        from hub.metrics import serve_figures
+
+        serve_figures(settings.HUB_METRICS_PORT, settings.HUB_METRICS_ADDRESS)
 
 
 app = make_app()

@@ -8,6 +8,7 @@ from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.template import loader
 
 from catalog.errors import Busy
+from catalog.observing import observe
 
 log = logging.getLogger(__name__)
 RETRY_SECONDS = 5
@@ -20,6 +21,7 @@ _MISTAKE = {
 
 def database_unavailable(error: BaseException) -> Busy:
     """Log why the database did not answer, in one line, and return the error that the caller sees."""
+    observe("database_error")
     log.error("the database did not answer: %s", _reason(error))
     return Busy(
         "database_unavailable",

@@ -8,7 +8,7 @@ _RULES: tuple[tuple[re.Pattern[str], str], ...] = (
     # A token of this hub, wherever it stands.
     (re.compile(r"\bhub_[A-Za-z0-9_\-]{8,}"), f"hub_{CUT}"),
     # Authorization: Bearer ..., Basic ...; also as Python and JSON print a header.
-    (re.compile(r"(?i)\b(bearer|basic)(\s+)[A-Za-z0-9+/=._~\-]{6,}"), rf"\1\2{CUT}"),
+    (re.compile(r"(?i)\b(bearer|basic)(\s+)[A-Za-z0-9+/=._~\-]{12,}"), rf"\1\2{CUT}"),
     # scheme://user:password@host
     (re.compile(r"(?i)\b([a-z][a-z0-9+.\-]*://[^\s/:@?#]*):[^\s/@]*@"), rf"\1:{CUT}@"),
     # Parameters of a presigned URL (versions 4 and 2 of the signature), of the hub's own signed URLs, and passwords.

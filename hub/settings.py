@@ -9,6 +9,7 @@ from pathlib import Path
 import environ
 
 from hub import __version__
+from hub.logs import logging_settings
 from hub.profile import cache_settings, database_settings, is_production
 from hub.secret import embedded_secret_key
 
@@ -69,6 +70,7 @@ INSTALLED_APPS = [
 
 MIDDLEWARE = [
     "hub.proxies.CallerAddress",
+    "hub.requests.RequestLog",
     "django.middleware.security.SecurityMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "csp.middleware.CSPMiddleware",
@@ -209,13 +211,11 @@ CSRF_TRUSTED_ORIGINS = env.list("HUB_TRUSTED_ORIGINS", default=[])
 # Who may read /metrics: holders of the token, and callers from these networks. Nobody by default.
 HUB_METRICS_TOKEN = env.str("HUB_METRICS_TOKEN", default="")
 HUB_METRICS_NETWORKS = env.list("HUB_METRICS_NETWORKS", default=[])
+# A worker serves no HTTP: it shows its figures on a port of its own.
 HUB_METRICS_PORT = env.int("HUB_METRICS_PORT", default=0)
+HUB_METRICS_ADDRESS = env.str("HUB_METRICS_ADDRESS", default="127.0.0.1")
 
-LOGGING = {
-    "version": 1,
-    "disable_existing_loggers": False,
-    "formatters": {"plain": {"format": "{asctime} {levelname} {name}: {message}", "style": "{"}},
-    "handlers": {"console": {"class": "logging.StreamHandler", "formatter": "plain"}},
-    "root": {"handlers": ["console"], "level": env.str("HUB_LOG_LEVEL", default="INFO")},
-    "loggers": {"celery": {"level": "WARNING"}, "kombu": {"level": "WARNING"}, "httpx": {"level": "WARNING"}},
-}
+LOGGING = logging_settings(
+    format=env.str("HUB_LOG_FORMAT", default="json" if HUB_PRODUCTION else "text"),
+    level=env.str("HUB_LOG_LEVEL", default="INFO"),
+)

@@ -5,12 +5,14 @@ import time
 from contextlib import AbstractContextManager
 from typing import Any, Protocol
 
+import structlog
 from django.conf import settings
 from django.db import close_old_connections
 
 from catalog.errors import DomainError
 from catalog.jobs.models import Job
 from catalog.jobs.services import Claim, LeaseLost, claim, complete, fail, give_back, renew, stop_cancelled
+from catalog.observing import observe
 from catalog.plain import plain_text, plain_value
 from workers.children import Beat, ChildFailed, ChildStopped, run_in_child
 from workers.process import WorkerStops, this_worker
@@ -73,12 +75,15 @@ def supervise(hint: str = "", *, queue: str = "cpu") -> bool:
 def _carry(claimed: Claim) -> None:
     from workers.kinds import handler_of
 
-    job = claimed.job
-    log.info("job %s %s: attempt %d", job.pk, job, job.attempts)
-    try:
-        _run(claimed, handler_of(job.kind))
-    except LeaseLost:
-        log.warning("job %s: the lease went to another worker; nothing was written", job.pk)
+    job, began = claimed.job, time.monotonic()
+    with structlog.contextvars.bound_contextvars(job_id=str(job.pk), attempt=job.attempts):
+        log.info("job %s %s: attempt %d", job.pk, job, job.attempts)
+        try:
+            _run(claimed, handler_of(job.kind))
+        except LeaseLost:
+            log.warning("job %s: the lease went to another worker; nothing was written", job.pk)
+        finally:
+            observe("job_seconds", time.monotonic() - began, kind=job.kind)
 
 
 def _run(claimed: Claim, handler: Handler) -> None:

@@ -13,6 +13,7 @@ from catalog.jobs.clock import database_now
 from catalog.jobs.events import record_event
 from catalog.jobs.models import EventKind, Job, JobState
 from catalog.jobs.submitting import send
+from catalog.observing import observe
 
 _MOST = 500
 
@@ -37,6 +38,8 @@ def send_waiting() -> int:
         if not send(job.pk, job.queue):
             break
         sent += 1
+    if sent:
+        observe("sweep_sent", sent)
     return sent
 
 

@@ -16,6 +16,7 @@ from django.db.models import F, OuterRef, Subquery, Sum
 from django.utils import timezone
 
 from catalog.adapters.models import Adapter
+from catalog.observing import observe
 from catalog.search.models import DownloadCount, SearchEntry
 
 log = logging.getLogger(__name__)
@@ -61,6 +62,7 @@ _waiting = _Waiting()
 
 def count_download(adapter: Adapter) -> None:
     """Count one download today. It is written within ``HUB_DOWNLOAD_FLUSH_SECONDS``, at once where that is 0."""
+    observe("download")
     _waiting.add(Counter({(adapter.pk, timezone.now().date()): 1}))
     if settings.HUB_DOWNLOAD_FLUSH_SECONDS:
         _waiting.keep_writing()
