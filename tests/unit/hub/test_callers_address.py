@@ -26,5 +26,10 @@ def test_the_address_that_the_outermost_believed_proxy_saw(
     request = HttpRequest()
     request.META = {"REMOTE_ADDR": "10.0.0.1"} | ({"HTTP_X_FORWARDED_FOR": header} if header else {})
     seen: list[str] = []
-    CallerAddress(lambda given: seen.append(given.META["REMOTE_ADDR"]) or HttpResponse())(request)
+
+    def view(given: HttpRequest) -> HttpResponse:
+        seen.append(given.META["REMOTE_ADDR"])
+        return HttpResponse()
+
+    CallerAddress(view)(request)
     assert seen == [expected]
