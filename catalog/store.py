@@ -29,11 +29,7 @@ class _Watched:
 
     def __getattr__(self, name: str) -> Any:
         found = getattr(self._store, name)
-        if not callable(found):
-            return found
-        watched = _watched(name, found)
-        setattr(self, name, watched)
-        return watched
+        return _watched(name, found) if callable(found) else found
 
 
 def _watched(operation: str, method: Callable[..., Any]) -> Callable[..., Any]:

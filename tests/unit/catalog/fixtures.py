@@ -6,8 +6,7 @@ from typing import Any
 import pytest
 from django.core.cache import cache
 
-from catalog.store import blob_store
-from storage import BlobStore
+from storage import BlobStore, open_store
 from tests.unit.catalog import sending
 
 
@@ -18,7 +17,7 @@ def store(settings: Any, tmp_path: Path) -> BlobStore:
     settings.HUB_PART_SIZE_BYTES = 4096
     settings.PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
     cache.clear()
-    return blob_store()
+    return open_store(settings.HUB_STORAGE_URL)
 
 
 @pytest.fixture(autouse=True)
