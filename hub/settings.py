@@ -59,6 +59,7 @@ INSTALLED_APPS = [
     "catalog.bases",
     "catalog.adapters",
     "catalog.jobs",
+    "catalog.evidence",
     "catalog.uploads",
     "catalog.reviews",
     "catalog.search",
@@ -161,6 +162,8 @@ HUB_JOB_SWEEP_SECONDS = env.int("HUB_JOB_SWEEP_SECONDS", default=30)
 HUB_JOB_LOOK_SECONDS = env.float("HUB_JOB_LOOK_SECONDS", default=5.0)
 HUB_WORKER_THREADS = env.int("HUB_WORKER_THREADS", default=1)
 HUB_CHILD_MEMORY_BYTES = env.int("HUB_CHILD_MEMORY_BYTES", default=2 << 30)
+# Jobs that may use a CUDA device: their limit is on resident memory, which is watched.
+HUB_DEVICE_CHILD_MEMORY_BYTES = env.int("HUB_DEVICE_CHILD_MEMORY_BYTES", default=8 << 30)
 HUB_CHILD_SECONDS = env.int("HUB_CHILD_SECONDS", default=300)
 
 REST_FRAMEWORK = {

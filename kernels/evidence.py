@@ -14,7 +14,7 @@ from .lowrank import Adapter, LowRankUpdate, computing_dtype
 
 _BLOCK_ELEMENTS = 1 << 22  # of the rows of D formed at a time
 _ON_LOG_SCALE = ("spectral_norm", "norm", "kurtosis")
-_MIN_PEERS = 3
+MIN_PEERS = 3
 _NORMAL_MAD = 1.4826  # standard deviations of a normal in one median absolute deviation
 _NORMAL_MEAN = 1.2533  # the same for the mean absolute deviation
 
@@ -129,12 +129,12 @@ def compare_with_peers(
     Norms and kurtosis are compared on a log scale. Modules that fewer than three peers have are left out. ValueError
     below three peers: with so few, everything or nothing is unusual.
     """
-    if len(peers) < _MIN_PEERS:
-        raise ValueError(f"a comparison needs at least {_MIN_PEERS} peers; received {len(peers)}")
+    if len(peers) < MIN_PEERS:
+        raise ValueError(f"a comparison needs at least {MIN_PEERS} peers; received {len(peers)}")
     scores = []
     for module, own in statistics.items():
         others = [peer[module] for peer in peers if module in peer and peer[module].norm > 0]
-        if len(others) < _MIN_PEERS or own.norm <= 0:
+        if len(others) < MIN_PEERS or own.norm <= 0:
             continue
         for name, value in asdict(own).items():
             values = [getattr(other, name) for other in others]

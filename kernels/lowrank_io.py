@@ -36,7 +36,7 @@ class Layout:
 
 
 def load_updates(
-    path: str | Path,
+    path: str | Path | Mapping[str, Path],
     *,
     modules: Sequence[str] | None = None,
     dtype: torch.dtype | None = None,
@@ -45,12 +45,13 @@ def load_updates(
 ) -> dict[str, LowRankUpdate]:
     """Module path -> update of an adapter's folder or safetensors file, scales folded in; `modules` selects some.
 
+    A folder may also be given as a mapping of its names to where the files lie.
     Convolutions are flattened to A (r, d_in * window); embeddings have A (r, rows), B (width, r). Values that the
     file keeps in half precision come out as float32, or in `dtype`. Heads and other full copies are not updates and
     are left out. FormatError, a ValueError, for files that do not hold low-rank pairs or hold more of the method than
     pairs can say (DoRA magnitudes, biases of B), unless `is_partial_allowed`.
     """
-    weights, header, grouped = _read(Path(path))
+    weights, header, grouped = _read(path)
     middles = {pair.middle_name for pair in grouped.pairs}
     beyond = [name for name in grouped.method_tensors if name not in middles]
     if beyond and not is_partial_allowed:
@@ -74,7 +75,7 @@ def load_updates(
 
 def load_layout(path: str | Path) -> Layout:
     """Which of an adapter's modules are embeddings or convolutions; `save_lora` writes them as PEFT does."""
-    _, _, grouped = _read(Path(path))
+    _, _, grouped = _read(path)
     embeddings = frozenset(pair.module for pair in grouped.pairs if pair.kind == "embedding")
     return Layout(embeddings, {pair.module: pair.kernel for pair in grouped.pairs if pair.kernel})
 
@@ -148,16 +149,18 @@ def _named_factors(name: str, update: LowRankUpdate, layout: Layout) -> dict[str
     return {names[0]: A.contiguous().clone(), names[1]: B.contiguous().clone()}
 
 
-def _read(path: Path) -> tuple[Path, Header, Grouped]:
+def _read(path: str | Path | Mapping[str, Path]) -> tuple[Path, Header, Grouped]:
     """The weights file, its header and its pairs; FormatError for anything in it that no rule explains."""
     config: dict[str, Any] = {}
-    weights = path
-    if path.is_dir():
-        files = {item.name: item for item in sorted(path.iterdir()) if item.is_file()}
+    files = _folder(path)
+    if files is None:
+        assert not isinstance(path, Mapping)
+        weights = Path(path)
+    else:
         config = load_config(files[CONFIG_NAME]) if CONFIG_NAME in files else {}
         name, problems = choose_weights(files)
         if name is None:
-            raise FormatError(problems[0].code, f"{path.name}: {problems[0].message}", hint=problems[0].hint)
+            raise FormatError(problems[0].code, problems[0].message, hint=problems[0].hint)
         weights = files[name]
     header = read_header(weights)
     dialect = detect(config or None, header.shapes)
@@ -175,3 +178,11 @@ def _read(path: Path) -> tuple[Path, Header, Grouped]:
     if not grouped.pairs:
         raise FormatError("no_pairs", f"{weights.name} holds no low-rank pair ({dialect}).", expected="A and B factors")
     return weights, header, grouped
+
+
+def _folder(path: str | Path | Mapping[str, Path]) -> dict[str, Path] | None:
+    """Name -> file of an adapter's folder; None for a single file."""
+    if isinstance(path, Mapping):
+        return dict(path)
+    folder = Path(path)
+    return {item.name: item for item in sorted(folder.iterdir()) if item.is_file()} if folder.is_dir() else None

@@ -22,6 +22,7 @@ from typing import Any
 Tick = Callable[[float | None, str], bool]
 Beat = Callable[[float | None, str], None]
 _TICK_SECONDS = 0.25
+_WATCH_SECONDS = 0.05
 _MOST_BYTES = 256 << 20
 _WARM_SECONDS = 600
 _context = multiprocessing.get_context("forkserver")
@@ -62,9 +63,18 @@ def wait_until_warm() -> None:
 
 
 def run_in_child(
-    function: str, argument: dict[str, Any], *, memory_bytes: int, seconds: int, on_tick: Tick | None = None
+    function: str,
+    argument: dict[str, Any],
+    *,
+    memory_bytes: int,
+    seconds: int,
+    on_tick: Tick | None = None,
+    is_memory_watched: bool = False,
 ) -> dict[str, Any]:
     """Call ``function`` (``module:name``) with ``argument`` in a child, and return its result.
+
+    ``memory_bytes`` limits the address space that it may add; with ``is_memory_watched`` the resident memory instead,
+    for children that load CUDA, which maps far more addresses than it uses.
 
     ``on_tick(progress, note)`` is called with every report of the child and a few times a second besides (then with
     None); when it returns False the child is killed.
@@ -75,11 +85,13 @@ def run_in_child(
     """
     warm_up()
     ours, theirs = _context.Pipe()
-    child = _context.Process(target=_child_main, args=(theirs, function, argument, memory_bytes, seconds), daemon=True)
+    limits = (memory_bytes, seconds, is_memory_watched)
+    child = _context.Process(target=_child_main, args=(theirs, function, argument, *limits), daemon=True)
     child.start()
     theirs.close()
+    memory = _WatchedMemory(child.pid, memory_bytes) if is_memory_watched else None
     try:
-        return _supervise(child, ours, seconds=seconds, on_tick=on_tick)
+        return _supervise(child, ours, seconds=seconds, on_tick=on_tick, memory=memory)
     finally:
         if child.is_alive():
             child.kill()
@@ -88,10 +100,12 @@ def run_in_child(
         ours.close()
 
 
-def _supervise(child: BaseProcess, pipe: Connection, *, seconds: int, on_tick: Tick | None) -> dict[str, Any]:
+def _supervise(
+    child: BaseProcess, pipe: Connection, *, seconds: int, on_tick: Tick | None, memory: "_WatchedMemory | None"
+) -> dict[str, Any]:
     deadline = time.monotonic() + seconds
     while True:
-        kind, value = _next_message(pipe)
+        kind, value = _next_message(pipe, _TICK_SECONDS if memory is None else _WATCH_SECONDS)
         if kind == "result":
             return dict(value)
         if kind == "error":
@@ -101,15 +115,41 @@ def _supervise(child: BaseProcess, pipe: Connection, *, seconds: int, on_tick: T
             raise _death(child.exitcode)
         if time.monotonic() > deadline:
             raise ChildFailed("resource_limit", f"it took longer than {seconds} s", is_final=True)
+        if memory is not None:
+            memory.check()
         progress, note = value if kind == "progress" else (None, "")
         if on_tick is not None and not on_tick(progress, note):
             raise ChildStopped
 
 
-def _next_message(pipe: Connection) -> tuple[str, Any]:
+class _WatchedMemory:
+    """The resident memory of a child beyond what it shared with the forkserver at its start."""
+
+    def __init__(self, pid: int | None, most_bytes: int) -> None:
+        self._statm = Path(f"/proc/{pid}/statm")
+        self._most_bytes = most_bytes
+        self._at_start = self._resident()
+
+    def check(self) -> None:
+        """Raise ChildFailed ``resource_limit`` when it holds too much."""
+        if self._resident() - self._at_start > self._most_bytes:
+            raise ChildFailed("resource_limit", _too_much_memory(self._most_bytes), is_final=True)
+
+    def _resident(self) -> int:
+        try:
+            return int(self._statm.read_text().split()[1]) * resource.getpagesize()
+        except (OSError, IndexError):
+            return 0
+
+
+def _too_much_memory(most_bytes: int) -> str:
+    return f"it needed more than {most_bytes >> 20} MiB of memory"
+
+
+def _next_message(pipe: Connection, tick_seconds: float) -> tuple[str, Any]:
     """What the child says, as JSON: a child that a file has taken over must not hand its supervisor a pickle."""
     try:
-        if not pipe.poll(_TICK_SECONDS):
+        if not pipe.poll(tick_seconds):
             return ("tick", None)
         kind, value = json.loads(pipe.recv_bytes(_MOST_BYTES))
     except (EOFError, OSError, ValueError):
@@ -128,8 +168,10 @@ def _death(exitcode: int | None) -> ChildFailed:
     return ChildFailed("child_died", f"the child process ended without a result ({name})", is_final=False)
 
 
-def _child_main(pipe: Connection, function: str, argument: dict[str, Any], memory_bytes: int, seconds: int) -> None:
-    _limit(memory_bytes, seconds)
+def _child_main(
+    pipe: Connection, function: str, argument: dict[str, Any], memory_bytes: int, seconds: int, is_watched: bool
+) -> None:
+    _limit(None if is_watched else memory_bytes, seconds)
     try:
         module, _, name = function.partition(":")
         work = getattr(importlib.import_module(module), name)
@@ -144,18 +186,19 @@ def _described(error: Exception, memory_bytes: int) -> dict[str, Any]:
     """Code and detail of what the function raised: its own, a limit, or an internal error."""
     # torch reports a failed allocation as a RuntimeError.
     if isinstance(error, MemoryError) or (isinstance(error, RuntimeError) and "allocate memory" in str(error)):
-        code, detail = "resource_limit", f"it needed more than {memory_bytes >> 20} MiB of memory"
+        code, detail = "resource_limit", _too_much_memory(memory_bytes)
     else:
         code = str(getattr(error, "code", None) or "internal_error")
         detail = str(getattr(error, "detail", None) or f"{type(error).__name__}: {error}")
     return {"code": code, "detail": detail[:2000], "is_final": True}
 
 
-def _limit(memory_bytes: int, seconds: int) -> None:
-    """Address space beyond what the warm libraries already map; processor time; no core, few files."""
+def _limit(memory_bytes: int | None, seconds: int) -> None:
+    """Address space beyond what the warm libraries already map, if any; processor time; no core, few files."""
     mapped = int(Path("/proc/self/statm").read_text().split()[0]) * resource.getpagesize()
+    address_space = [] if memory_bytes is None else [(resource.RLIMIT_AS, mapped + memory_bytes)]
     for limit, value in (
-        (resource.RLIMIT_AS, mapped + memory_bytes),
+        *address_space,
         (resource.RLIMIT_CPU, seconds),
         (resource.RLIMIT_CORE, 0),
         (resource.RLIMIT_NOFILE, 512),

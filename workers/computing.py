@@ -40,6 +40,37 @@ def inspect_revision(argument: dict[str, Any], report: Report) -> dict[str, Any]
     return inspection.as_dict() | {"judged_against": base.id if base else None}
 
 
+def gather_evidence(argument: dict[str, Any], report: Report) -> dict[str, Any]:
+    """Measure every module's update and compare it with peers', on a CUDA device where there is one.
+
+    ``argument``: ``files`` {path: local path}, ``peers`` (their ``statistics``), ``device`` (optional). Returns
+    ``statistics`` {module: five numbers}, ``comparison`` (None below three peers), ``peers`` and ``device``; or
+    ``skipped`` {code, detail} for what has no low-rank factors.
+    """
+    from dataclasses import asdict
+
+    import torch
+
+    from kernels.evidence import MIN_PEERS, SpectralStatistics, adapter_statistics, compare_with_peers
+    from kernels.formats.errors import FormatError
+    from kernels.lowrank_io import load_updates
+
+    device = argument.get("device") or ("cuda" if torch.cuda.is_available() else "cpu")
+    report(0.0, f"reading the factors, on {device}")
+    try:
+        updates = load_updates({path: Path(local) for path, local in argument["files"].items()}, device=device)
+    except FormatError as error:
+        return {"skipped": {"code": error.code, "detail": error.detail}}
+    measured = adapter_statistics(updates, progress=lambda share: report(share, "measuring"))
+    peers = [{name: SpectralStatistics(**said) for name, said in peer.items()} for peer in argument["peers"]]
+    comparison = compare_with_peers(measured, peers).as_dict() if len(peers) >= MIN_PEERS else None
+    statistics = {
+        module: {name: float(f"{value:.6g}") for name, value in asdict(said).items()}
+        for module, said in measured.items()
+    }
+    return {"statistics": statistics, "comparison": comparison, "peers": len(peers), "device": device}
+
+
 def describe_base(argument: dict[str, Any], report: Report) -> dict[str, Any]:
     """Build the shape table of a base model on the meta device, without its weights.
 

@@ -15,6 +15,7 @@ class DescribeBase:
     """Builds a base model's shape table."""
 
     function = "workers.computing:describe_base"
+    uses_device = False
 
     @contextmanager
     def prepare(self, job: Job, beat: Beat) -> Iterator[dict[str, Any]]:

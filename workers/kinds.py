@@ -3,9 +3,11 @@
 from catalog.adapters.commits import VALIDATE_REVISION
 from catalog.bases.services import DESCRIBE_BASE
 from catalog.errors import Conflict
+from catalog.evidence.services import GATHER_EVIDENCE
 from catalog.jobs.models import Job
 from catalog.uploads.receiving import RECEIVE_UPLOAD
 from workers.description import DescribeBase
+from workers.evidence import GatherEvidence
 from workers.receiving import ReceiveUpload
 from workers.supervisor import Handler
 from workers.validation import ValidateRevision
@@ -14,6 +16,7 @@ HANDLERS: dict[str, Handler] = {
     VALIDATE_REVISION: ValidateRevision(),
     DESCRIBE_BASE: DescribeBase(),
     RECEIVE_UPLOAD: ReceiveUpload(),
+    GATHER_EVIDENCE: GatherEvidence(),
 }
 
 

@@ -5,6 +5,9 @@ import os
 # One thread in each child: several children run side by side, and a pool of threads does not survive a fork.
 for _variable in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"):
     os.environ.setdefault(_variable, "1")
+# A look for devices must not load CUDA here, where children are forked; and no child may write a cache of kernels.
+os.environ["PYTORCH_NVML_BASED_CUDA_CHECK"] = "1"
+os.environ["CUDA_CACHE_DISABLE"] = "1"
 os.environ["HF_HUB_OFFLINE"] = "1"
 os.environ["TRANSFORMERS_OFFLINE"] = "1"
 

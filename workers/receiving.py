@@ -15,6 +15,7 @@ class ReceiveUpload:
     """Hashes staged files into blobs. Nothing is read from their contents, so that no child is needed."""
 
     function = ""
+    uses_device = False
 
     @contextmanager
     def prepare(self, job: Job, beat: Beat) -> Iterator[dict[str, Any]]:

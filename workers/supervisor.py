@@ -31,6 +31,9 @@ class Handler(Protocol):
     and what it yields is the outcome.
     """
 
+    uses_device: bool
+    """Whether the child may load CUDA: then its resident memory is watched, since its address space says nothing."""
+
     def prepare(self, job: Job, beat: Beat) -> AbstractContextManager[dict[str, Any]]:
         """The child's argument: plain values and local paths, valid inside the ``with`` block.
 
@@ -93,7 +96,7 @@ def _run(claimed: Claim, handler: Handler) -> None:
             raise ChildStopped
         renewal = _Renewal(claimed)
         with handler.prepare(job, renewal.beat) as argument:
-            outcome = plain_value(_computed(handler.function, argument, renewal) if handler.function else argument)
+            outcome = plain_value(_computed(handler, argument, renewal) if handler.function else argument)
         complete(claimed, lambda: handler.apply(job, outcome))
     except LeaseLost:
         raise
@@ -115,13 +118,15 @@ def _run(claimed: Claim, handler: Handler) -> None:
         _fail(claimed, handler, "internal_error", f"{type(error).__name__}: {error}", is_final=False)
 
 
-def _computed(function: str, argument: dict[str, Any], renewal: "_Renewal") -> dict[str, Any]:
+def _computed(handler: Handler, argument: dict[str, Any], renewal: "_Renewal") -> dict[str, Any]:
+    memory_bytes = settings.HUB_DEVICE_CHILD_MEMORY_BYTES if handler.uses_device else settings.HUB_CHILD_MEMORY_BYTES
     return run_in_child(
-        function,
+        handler.function,
         argument,
-        memory_bytes=settings.HUB_CHILD_MEMORY_BYTES,
+        memory_bytes=memory_bytes,
         seconds=settings.HUB_CHILD_SECONDS,
         on_tick=renewal,
+        is_memory_watched=handler.uses_device,
     )
 
 

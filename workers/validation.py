@@ -13,6 +13,7 @@ from catalog.adapters.publication import record_verdict
 from catalog.adapters.reopening import reopen_revision
 from catalog.bases.models import BaseModel, BaseModelShapes, BaseState
 from catalog.bases.queries import find_base
+from catalog.evidence.services import request_evidence
 from catalog.jobs.models import Job
 from catalog.plain import plain_value
 from catalog.store import blob_store
@@ -32,6 +33,7 @@ class ValidateRevision:
     """Types a revision and checks it against its base model."""
 
     function = "workers.computing:inspect_revision"
+    uses_device = False
 
     @contextmanager
     def prepare(self, job: Job, beat: Beat) -> Iterator[dict[str, Any]]:
@@ -65,6 +67,8 @@ class ValidateRevision:
         else:
             _name_fitting_bases(outcome)
         revision = record_verdict(revision, inspection=outcome, base=base)
+        if outcome["verdict"] == "accepted":
+            request_evidence(revision)
         return {"verdict": outcome["verdict"], "state": revision.state, "findings": outcome["findings"]}
 
     def abandon(self, job: Job, error: dict[str, Any]) -> None:

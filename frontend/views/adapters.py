@@ -12,6 +12,7 @@ from catalog.adapters.queries import get_adapter, get_revision
 from catalog.cards import render_card
 from catalog.names import version_key
 from frontend.charts import spectrum_chart
+from frontend.evidence import evidence_rows
 from frontend.facts import claim_rows, disagreements, fact_rows, finding_lines, fit_of
 from frontend.snippets import load_snippets
 
@@ -57,6 +58,7 @@ def revision_context(revision: Revision, hub_url: str) -> dict[str, Any]:
         "claims": claim_rows(revision),
         "findings": finding_lines(revision.report),
         "disagreements": disagreements(revision.report),
+        "evidence": evidence_rows(revision),
         "spectrum": spectrum_chart(revision.facts),
         "snippets": load_snippets(hub_url, revision.adapter.full_name, ref, str(revision.base_model or "")),
         "card_html": card_html(revision.card),

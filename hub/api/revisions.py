@@ -10,6 +10,8 @@ from rest_framework.views import APIView
 
 from catalog.adapters.models import Revision
 from catalog.adapters.queries import get_adapter, get_revision
+from catalog.errors import NotFound
+from catalog.evidence.models import Evidence
 from catalog.paging import page_of
 from catalog.reviews.models import Decision
 from catalog.reviews.services import decide
@@ -85,6 +87,17 @@ class RevisionOutput(Output):
         return dict(ReviewOutput(newest).data) if newest else None
 
 
+class EvidenceOutput(Output):
+    """What was measured of a revision after it was accepted; never a verdict."""
+
+    device = serializers.CharField()
+    statistics = serializers.JSONField()
+    comparison = serializers.JSONField(allow_null=True)
+    peers = serializers.IntegerField()
+    skipped = serializers.JSONField(allow_null=True)
+    created_at = serializers.DateTimeField()
+
+
 class ReviewInput(Input):
     """A decision to make."""
 
@@ -123,6 +136,18 @@ class RevisionView(APIView):
     def get(self, request: Request, namespace: str, name: str, commit_id: str) -> Response:
         revision = get_revision(request.user, get_adapter(request.user, f"{namespace}/{name}"), commit_id)
         return Response(RevisionOutput(revision, context={"request": request}).data)
+
+
+class EvidenceView(APIView):
+    """What was measured of one revision."""
+
+    @extend_schema(summary="Show the evidence about a revision", responses=EvidenceOutput)
+    def get(self, request: Request, namespace: str, name: str, commit_id: str) -> Response:
+        revision = get_revision(request.user, get_adapter(request.user, f"{namespace}/{name}"), commit_id)
+        evidence = Evidence.objects.filter(revision_id=revision.pk).first()
+        if evidence is None:
+            raise NotFound(detail=f"nothing was measured of {revision} yet", hint="Workers measure what they accept.")
+        return Response(EvidenceOutput(evidence).data)
 
 
 class ReviewsView(APIView):

@@ -31,6 +31,7 @@ urlpatterns = [
     path(_ADAPTER, adapters.AdapterView.as_view()),
     path(f"{_ADAPTER}/revisions", revisions.RevisionsView.as_view()),
     path(_REVISION, revisions.RevisionView.as_view()),
+    path(f"{_REVISION}/evidence", revisions.EvidenceView.as_view()),
     path(f"{_REVISION}/reviews", revisions.ReviewsView.as_view()),
     path(f"{_ADAPTER}/versions", versions.VersionsView.as_view()),
     path(_VERSION, versions.VersionView.as_view()),

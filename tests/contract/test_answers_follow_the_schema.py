@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 from catalog.adapters.models import Revision
 from catalog.bases.models import BaseModel
 from catalog.bases.services import register_base
+from catalog.evidence.services import record_evidence
 from catalog.jobs.heartbeats import beat
 from catalog.jobs.services import claim, fail, submit
 from tests.unit.catalog.factories import PROJECTION, WIDTH, make_namespace, make_user, publish, push
@@ -80,6 +81,7 @@ READS = [
     ("/adapters/{namespace}/{name}/versions/{version}", {}),
     ("/adapters/{namespace}/{name}/revisions", {}),
     ("/adapters/{namespace}/{name}/revisions/{commit_id}", {}),
+    ("/adapters/{namespace}/{name}/revisions/{commit_id}/evidence", {}),
     ("/adapters/{namespace}/{name}/files/{ref}/{path}", {"ref": "1.0.0", "path": "README.md"}),
     ("/jobs", {}),
     ("/jobs/{job_id}", {}),
@@ -92,6 +94,7 @@ READS = [
 def test_every_read_answers_as_described(owner, template, names):
     revision = Revision.objects.select_related("validation_job").order_by("id").first()
     assert revision is not None
+    record_evidence(revision, {"device": "cpu", "statistics": {"q": {"norm": 1.0}}, "peers": 0})
     beat("a-worker", host="a-machine", pid=7, queues=["cpu"], is_stopping=False)
     assert claim("cpu", worker="a-worker")
     known = {

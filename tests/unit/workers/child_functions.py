@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import mmap
 import os
 import signal
 import sys
@@ -95,3 +96,22 @@ def describe_slowly(argument: dict[str, Any], report: Report) -> dict[str, Any]:
         report(0.1, str(os.getpid()))
         threading.Event().wait(0.1)  # time.sleep fails under faketime
     return describe_base(argument, report)
+
+
+def map_much_and_touch_little(argument: dict[str, Any], report: Report) -> dict[str, Any]:
+    """What CUDA does to an address space."""
+    region = mmap.mmap(-1, argument["size_bytes"], flags=mmap.MAP_PRIVATE)
+    region[0] = 1
+    time.sleep(0.5)
+    return {"bytes": len(region)}
+
+
+def hold(argument: dict[str, Any], report: Report) -> dict[str, Any]:
+    """Hold memory that is really used, for a while."""
+    held = bytearray(b"x") * argument["size_bytes"]
+    time.sleep(10)
+    return {"bytes": len(held)}
+
+
+def say_nothing(*said: Any) -> None:
+    """A report that nobody hears."""

@@ -75,6 +75,15 @@ def test_memory_beyond_the_limit_ends_the_job_and_not_the_host():
     assert call("allocate", size_bytes=64 << 20) == {"bytes": 64 << 20}
 
 
+def test_resident_memory_beyond_the_limit_ends_a_child_whose_address_space_is_free():
+    watched = {"memory_bytes": MEMORY, "seconds": 60, "is_memory_watched": True}
+    mapped = run_in_child(f"{FUNCTIONS}:map_much_and_touch_little", {"size_bytes": 8 << 30}, **watched)
+    assert mapped == {"bytes": 8 << 30}
+    with pytest.raises(ChildFailed, match="256 MiB") as failed:
+        run_in_child(f"{FUNCTIONS}:hold", {"size_bytes": 512 << 20}, **watched)
+    assert (failed.value.code, failed.value.is_final) == ("resource_limit", True)
+
+
 @pytest.mark.parametrize("name", ["spin", "sleep"])
 def test_time_beyond_the_limit_ends_the_job(name):
     began = time.monotonic()
