@@ -2,11 +2,8 @@
 
 from __future__ import annotations
 
-import hashlib
-import os
 import re
 from collections.abc import Callable
-from io import BufferedRandom
 from pathlib import Path
 
 import httpx
@@ -20,6 +17,7 @@ from .connection import (
     network_error,
 )
 from .errors import HubError, IntegrityError, NetworkError, StoreRefusedError
+from .growing import GrowingFile
 
 _CONTENT_RANGE = re.compile(r"bytes (\d+)-\d+/(\d+|\*)")
 
@@ -50,15 +48,16 @@ def download(
     if (whole := cache.find(sha256, size_bytes)) is not None:
         tell(size_bytes)
         return whole, 0
-    with cache.open_partial(sha256) as (file, partial):
-        kept_bytes = os.fstat(file.fileno()).st_size
+    with cache.open_partial(sha256) as (opened, partial), GrowingFile(opened) as file:
+        kept_bytes = file.size_bytes
         _fill(connection, file, url, size_bytes, tell)
-        if _digest(file) != sha256 and kept_bytes:
+        received = file.sha256()
+        if received != sha256 and kept_bytes:
             # The part kept from an earlier run may be what is wrong: once more, from nothing.
-            file.truncate(0)
+            file.clear()
             kept_bytes = 0
             _fill(connection, file, url, size_bytes, tell)
-        received = _digest(file)
+            received = file.sha256()
         if received != sha256:
             partial.unlink(missing_ok=True)
             raise IntegrityError(
@@ -67,64 +66,54 @@ def download(
                 received=received,
                 hint="Try again; if it stays so, tell the hub's operators.",
             )
-        file.flush()
-        os.fsync(file.fileno())
+        file.keep()
         return cache.store(partial, sha256), size_bytes - kept_bytes
 
 
-def _digest(file: BufferedRandom) -> str:
-    file.flush()
-    file.seek(0)
-    return hashlib.file_digest(file, "sha256").hexdigest()
-
-
-def _fill(connection: Connection, file: BufferedRandom, url: str, size_bytes: int, tell: Callable[[int], None]) -> None:
+def _fill(connection: Connection, file: GrowingFile, url: str, size_bytes: int, tell: Callable[[int], None]) -> None:
     """Append until the file has its size; an attempt that brought bytes does not count as a failure."""
     failures = 0
     while True:
-        had = _size(file)
-        if had > size_bytes:
-            file.truncate(0)
-            had = 0
+        if file.size_bytes > size_bytes:
+            file.clear()
+        had = file.size_bytes
         if had == size_bytes:
             tell(had)
             return
         try:
             _append(connection, file, url, size_bytes, tell)
         except _Interrupted as error:
-            failures = 1 if _size(file) > had else failures + 1
+            failures = 1 if file.size_bytes > had else failures + 1
             if failures >= MAX_ATTEMPTS:
                 cause = error.cause
                 raise cause if isinstance(cause, HubError) else network_error(connection.url, cause) from cause
             connection.sleep(delay_seconds(failures))
 
 
-def _append(
-    connection: Connection, file: BufferedRandom, url: str, size_bytes: int, tell: Callable[[int], None]
-) -> None:
-    had = _size(file)
+def _append(connection: Connection, file: GrowingFile, url: str, size_bytes: int, tell: Callable[[int], None]) -> None:
+    had = file.size_bytes
     headers = {"Range": f"bytes={had}-"} if had else {}
     try:
         with connection.stream(url, headers) as answer:
             if answer.status_code == 416 or not _continues_at(answer, had):
-                file.truncate(0)
-                had = 0
+                file.clear()
                 if answer.status_code != 200:
                     raise _Interrupted(NetworkError("The server refuses the range asked for.", code="bad_range"))
             for chunk in answer.iter_raw(CHUNK_BYTES):
-                had += len(chunk)
-                if had > size_bytes:
-                    file.truncate(0)
+                received = file.size_bytes + len(chunk)
+                if received > size_bytes:
+                    file.clear()
                     raise IntegrityError(
                         "More bytes arrive than the hub promised; they were removed.",
                         code="size_mismatch",
                         expected=size_bytes,
-                        received=had,
+                        received=received,
                     )
-                file.write(chunk)
-                tell(had)
-            if had < size_bytes:
-                raise _Interrupted(NetworkError(f"The download ended after {had} of {size_bytes} bytes."))
+                file.append(chunk)
+                tell(received)
+            if file.size_bytes < size_bytes:
+                ended = f"The download ended after {file.size_bytes} of {size_bytes} bytes."
+                raise _Interrupted(NetworkError(ended))
     except httpx.TransportError as error:
         raise _Interrupted(error) from error
     except HubError as error:
@@ -141,8 +130,3 @@ def _continues_at(answer: httpx.Response, offset: int) -> bool:
         return offset == 0
     match = _CONTENT_RANGE.fullmatch(answer.headers.get("Content-Range", ""))
     return match is not None and int(match[1]) == offset
-
-
-def _size(file: BufferedRandom) -> int:
-    file.flush()
-    return os.fstat(file.fileno()).st_size
