@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import random
 import time
 from collections.abc import Callable, Generator, Iterable, Iterator, Mapping
@@ -23,6 +24,19 @@ MAX_ATTEMPTS = 6
 MAX_DELAY_SECONDS = 30.0
 MAX_RETRY_AFTER_SECONDS = 120.0
 MAX_REDIRECTS = 5
+
+
+class _WithoutQueries(logging.Filter):
+    """httpx logs every URL in full at level INFO; in the query of a presigned one lies its secret."""
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        """Cut each URL among the arguments, and let the record pass."""
+        if isinstance(record.args, tuple):
+            record.args = tuple(_shown(str(each)) if isinstance(each, httpx.URL) else each for each in record.args)
+        return True
+
+
+logging.getLogger("httpx").addFilter(_WithoutQueries())
 
 
 class OriginAuth(httpx.Auth):

@@ -2,15 +2,21 @@
 
 import hashlib
 import json
+import os
+import subprocess
+import sys
+import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+from urllib.parse import parse_qs, urlsplit
 
 import pytest
 
 from tests.functional.conftest import BASE, PASSWORD, sign_in
-from tests.functional.hub_process import Api, HubProcess, bootstrap
+from tests.functional.hub_process import REPOSITORY, Api, HubProcess, bootstrap
+from tests.functional.real_adapters import make_lora
 from tests.functional.test_bad_input import announce, finish, push, send, send_part
 from tests.functional.test_push_then_pull import run_client
 from tests.servers.proxy import Fault, FaultyProxy
@@ -136,10 +142,105 @@ def test_bytes_that_changed_on_their_way_through_the_store_are_refused(s3_hub: S
     assert (refused.status_code, refused.json()["code"]) == (422, "digest_mismatch")
 
 
+@pytest.fixture(scope="module")
+def large_lora(minilm: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """More than one part of a multipart upload: this one goes past the hub."""
+    folder = make_lora(minilm, tmp_path_factory.mktemp("large") / "lora", seed=5, rank=160)
+    assert (folder / "adapter_model.safetensors").stat().st_size > 5 << 20
+    return folder
+
+
+def test_a_large_adapter_goes_past_the_hub_both_ways(s3_hub: S3Hub, large_lora: Path, tmp_path: Path) -> None:
+    s3_hub.proxy.seen.clear()
+    run_client(s3_hub.hub, s3_hub.pusher, "push", str(large_lora), "team/large", "--base", BASE, "--version", "1.0.0")
+    assert s3_hub.proxy.count("PUT", "X-Amz-Signature") == 2
+    revision = s3_hub.pusher("GET", "/adapters/team/large/versions/1.0.0", expect=200)
+    reviews = f"/adapters/team/large/revisions/{revision['commit_id']}/reviews"
+    s3_hub.admin("POST", reviews, json={"decision": "approve"}, expect=201)
+    s3_hub.proxy.faults[:] = [Fault("GET", "X-Amz-Signature", cut_after=1_000_000, times=1)]
+    run_client(s3_hub.hub, s3_hub.pusher, "pull", "team/large@1.0.0", "--dest", str(tmp_path / "home"))
+    assert s3_hub.proxy.count("GET", "X-Amz-Signature") == 2, "the rest is asked for by Range, under a fresh address"
+    for path in large_lora.iterdir():
+        assert (tmp_path / "home" / path.name).read_bytes() == path.read_bytes()
+    assert s3_hub.staged() == []
+
+
+def test_a_killed_push_of_a_large_file_sends_no_part_twice(s3_hub: S3Hub, tmp_path: Path) -> None:
+    folder = tmp_path / "large"
+    folder.mkdir()
+    content = hashlib.sha256(b"large").digest() * ((60 << 20) // 32)
+    (folder / "adapter_model.safetensors").write_bytes(content)
+    (folder / "adapter_config.json").write_text("{}")
+    s3_hub.proxy.seen.clear()
+    first = start_push(s3_hub, folder, "team/killed")
+    deadline = time.monotonic() + 60
+    while len(arrived(s3_hub)) < 3 and first.poll() is None and time.monotonic() < deadline:
+        time.sleep(0.01)
+    first.kill()
+    first.wait()
+    before = settled(s3_hub)
+    assert 3 <= len(before) < 12, "the client was killed half way"
+    s3_hub.proxy.seen.clear()
+    second = start_push(s3_hub, folder, "team/killed")
+    output, errors = second.communicate(timeout=120)
+    assert second.returncode == 0, errors
+    answer = json.loads(output)
+    assert (answer["state"], answer["revision"]) == ("receiving", {})
+    again = [part_number(target) for method, target in s3_hub.proxy.seen if method == "PUT" and "partNumber" in target]
+    by_client = [number for number in again if number]
+    assert len(by_client) == len(set(by_client)) == 12 - len(before)
+    assert not set(by_client) & before
+    job = s3_hub.pusher.wait(answer["job"]["id"])
+    assert (job["kind"], job["state"]) == ("receive_upload", "succeeded")
+    assert hashlib.sha256(content).hexdigest() in s3_hub.blobs()
+    third = start_push(s3_hub, folder, "team/killed")
+    output, errors = third.communicate(timeout=120)
+    assert json.loads(output)["revision"]["commit_id"] == job["result"]["commit_id"], errors
+
+
+def start_push(s3_hub: S3Hub, folder: Path, name: str) -> subprocess.Popen[str]:
+    home = {"HUB_CACHE": str(s3_hub.hub.data_dir / "client-cache"), "HUB_CONFIG": str(s3_hub.hub.data_dir / "client")}
+    return subprocess.Popen(
+        [sys.executable, "-m", "hubclient", "push", str(folder), name, "--version", "1.0.0", "--no-wait", "--json"],
+        cwd=REPOSITORY,
+        env={**os.environ, **home, "HUB_URL": s3_hub.hub.url, "HUB_TOKEN": s3_hub.pusher.token},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+
+
+def part_number(target: str) -> int:
+    """The part that a client sent by a presigned URL; 0 for what the hub itself writes."""
+    query = parse_qs(urlsplit(target).query)
+    return int(query["partNumber"][0]) if "X-Amz-Signature" in query else 0
+
+
+def settled(s3_hub: S3Hub) -> set[int]:
+    """The same once no part is on its way between proxy and store any more."""
+    before: set[int] = set()
+    while before != (now := arrived(s3_hub)):
+        before = now
+        time.sleep(2)
+    return now
+
+
+def arrived(s3_hub: S3Hub) -> set[int]:
+    """The parts that the store has of every unfinished multipart upload."""
+    client = s3_hub.swift.client
+    listed = client.list_multipart_uploads(Bucket=BUCKET, Prefix=f"{PREFIX}/staging/").get("Uploads", [])
+    return {
+        part["PartNumber"]
+        for upload in listed
+        for part in client.list_parts(Bucket=BUCKET, Key=upload["Key"], UploadId=upload["UploadId"]).get("Parts", [])
+    }
+
+
 def test_the_log_tells_of_the_failures_and_holds_no_secret(s3_hub: S3Hub) -> None:
     log = s3_hub.hub.log()
     assert "storage_refused: put_object staging/" in log
     assert s3_hub.swift.secret_key not in log
+    assert "X-Amz-Signature" not in log
 
 
 def _first_part(upload: dict[str, Any], content: dict[str, bytes]) -> bytes:

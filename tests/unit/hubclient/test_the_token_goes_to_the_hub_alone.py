@@ -11,7 +11,7 @@ import pytest
 from hubclient import Hub
 from hubclient.config import origin_of
 from hubclient.connection import Connection
-from hubclient.errors import IntegrityError, NetworkError, UsageError
+from hubclient.errors import IntegrityError, NetworkError, StoreRefusedError, UsageError
 from tests.unit.hubclient.small_hub import SmallHub, serve
 
 
@@ -94,6 +94,25 @@ def test_an_error_never_shows_the_signature_of_a_presigned_url():
     with pytest.raises(NetworkError) as caught:
         connection.put_part("https://store.example/x?signature=secret", lambda: iter([b""]), 0)
     assert "secret" not in str(caught.value)
+
+
+@pytest.mark.parametrize("status", [400, 403, 404])
+def test_what_a_store_refuses_is_a_matter_of_addresses_and_not_of_permission(status: int):
+    connection = answering(httpx.Response(status, text="<Error/>"), seen=[])
+    with pytest.raises(StoreRefusedError) as caught:
+        connection.put_part("https://store.example/x?X-Amz-Signature=secret", lambda: iter([b""]), 0)
+    assert caught.value.exit_code == 3
+    assert "secret" not in str(caught.value) + str(caught.value.hint)
+
+
+def test_a_log_shows_no_signature_either(caplog: pytest.LogCaptureFixture):
+    caplog.set_level("INFO", logger="httpx")
+    connection = answering(httpx.Response(200), httpx.Response(200, content=b"x"), seen=[])
+    connection.put_part("https://store.example/x?X-Amz-Signature=secret", lambda: iter([b""]), 0)
+    with connection.stream("https://store.example/y?X-Amz-Signature=secret", {}) as answer:
+        answer.read()
+    assert "https://store.example/x" in caplog.text
+    assert "secret" not in caplog.text.replace("hub_secret", "")
 
 
 def test_default_ports_and_case_do_not_make_another_origin():
