@@ -54,7 +54,7 @@ def claim(queue: str = "cpu", *, worker: str = "") -> Claim | None:
         job.started_at = now
         job.progress, job.progress_note = 0.0, ""
         job.save(update_fields=_CLAIMED_FIELDS)
-        record_event(job.pk, EventKind.CLAIMED, attempt=job.attempts, who=worker)
+        record_event(job.pk, EventKind.CLAIMED, at=now, attempt=job.attempts, who=worker)
     return Claim(job, job.fencing_token)
 
 

@@ -79,9 +79,9 @@ def stop_cancelled(claimed: Claim, *, effects: Callable[[], None] | None = None)
 
 
 def _end(claimed: Claim, state: JobState, kind: EventKind, *, note: str = "", **changes: Any) -> None:
-    job = claimed.job
-    write_held(claimed, state=state, lease_until=None, finished_at=database_now(), **changes)
-    record_event(job.pk, kind, attempt=job.attempts, who=job.claimed_by, note=note)
+    job, now = claimed.job, database_now()
+    write_held(claimed, state=state, lease_until=None, finished_at=now, **changes)
+    record_event(job.pk, kind, at=now, attempt=job.attempts, who=job.claimed_by, note=note)
 
 
 def _queue_again(claimed: Claim, **changes: Any) -> None:
