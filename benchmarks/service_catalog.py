@@ -111,7 +111,7 @@ def rows_of(bench: Bench) -> list[Row]:
 def filters(bench: Bench) -> dict[str, list[str]]:
     """List requests with filters, values drawn as people would: frequent ones more often."""
     bases, rng = bench_bases(bench), bench.random
-    tags = [f"tag-{int(8000 ** rng.random())}" for _ in range(100)]
+    tags = [word_at(bench, 9000 + int(4000 ** rng.random())) for _ in range(40)]
     words = [word(bench, n) for n in range(40)]
     return {
         "list by base model": [f"{_LIST}?base={base(n)}" for n in bases],
@@ -137,6 +137,11 @@ def base(number: int) -> str:
 def word(bench: Bench, number: int) -> str:
     """A word of the cards: rank ``n`` is found in about 24/(n ln 20000) of the adapters."""
     rank = int(20000 ** ((number + 0.5) / 40))
+    return word_at(bench, rank)
+
+
+def word_at(bench: Bench, rank: int) -> str:
+    """The word of that rank, as the filling spells it."""
     return str(bench.server.execute(f"SELECT bench_word({rank})", database=DATABASE)[0][0])
 
 

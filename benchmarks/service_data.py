@@ -48,7 +48,7 @@ CREATE TEMP TABLE bench_rows AS
     floor(exp(bench_unit(i, 9) * 40 - 26))::bigint % 5000000 AS downloads,
     timestamptz '2024-01-01' + bench_unit(i, 10) * interval '1000 days' AS at,
     (1000000 * exp(bench_unit(i, 11) * 6))::bigint AS size,
-    ARRAY['tag-' || bench_zipf(i, 12, 4000), 'tag-' || 4000 + bench_zipf(i, 13, 4000)] AS tags,
+    ARRAY[bench_word(9000 + bench_zipf(i, 12, 4000)), bench_word(14000 + bench_zipf(i, 13, 4000))] AS tags,
     (SELECT string_agg(bench_word(bench_zipf(i * 64 + k, 14, 20000)), ' ') FROM generate_series(1, 24) k) AS words
   FROM generate_series(1, :rows) i;
 INSERT INTO adapters_adapter (id, namespace_id, name, folded, visibility, summary, default_version_id, created_at,
@@ -85,7 +85,7 @@ INSERT INTO search_searchentry (id, adapter_id, revision_id, namespace_id, base_
 INSERT INTO search_searchtext (entry_id, text, labels)
   SELECT i, 'team-' || namespace || '/adapter-' || i || ' ' || task || ' ' || array_to_string(tags, ' ') || ' ' ||
     language || ' ' || method || ' ' || words,
-    ' tag:' || array_to_string(tags, ' tag:') || ' language:' || language || ' '
+    ' #' || array_to_string(tags, ' #') || ' @' || language || ' '
   FROM bench_rows;
 INSERT INTO search_downloadcount (adapter_id, day, count, carried)
   SELECT i, '2026-01-01', downloads, downloads FROM bench_rows WHERE downloads > 0;

@@ -88,7 +88,7 @@ def measure_jobs(*, jobs: int, validations: int) -> list[str]:
 
 
 def drain(kind: str, count: int, folder: Path, lora: str) -> Drained:
-    """Queue ``count`` jobs while nobody works, start two workers, and wait until all have ended."""
+    """Queue ``count`` jobs while two workers are held by SIGSTOP, let them go, and wait until all have ended."""
     folder.mkdir()
     folder.chmod(0o755)
     with ExitStack() as running:
@@ -99,15 +99,17 @@ def drain(kind: str, count: int, folder: Path, lora: str) -> Drained:
         settings = _settings(postgres, redis, folder)
         environment = {**os.environ, **settings, "HUB_DATA_DIR": str(folder / "data")}
         _run([sys.executable, "manage.py", "migrate", "--verbosity", "0"], environment)
-        said = _run([sys.executable, "-m", "benchmarks.service_queueing", kind, str(count), lora], environment)
         workers = [Worker(f"worker-{number}", folder / f"worker-{number}") for number in range(WORKERS)]
-        database = cpu_seconds_below(postgres.pid)
         for worker in workers:
             worker.environment |= settings
-            worker.launch()
-        running.callback(lambda: [worker.stop() for worker in workers])
+            running.enter_context(worker).pause()
+        said = _run([sys.executable, "-m", "benchmarks.service_queueing", kind, str(count), lora], environment)
+        spent = -sum(cpu_seconds_of_all(worker.pid) for worker in workers)
+        database = cpu_seconds_below(postgres.pid)
+        for worker in workers:
+            worker.resume()
         _wait(postgres)
-        spent = sum(cpu_seconds_of_all(worker.pid) for worker in workers)
+        spent += sum(cpu_seconds_of_all(worker.pid) for worker in workers)
         database = cpu_seconds_below(postgres.pid) - database
         ((total, succeeded, seconds, _, claims, median, p99),) = postgres.execute(_SPAN, database=DATABASE)
         ((effects, _),) = postgres.execute(_EFFECTS[kind], database=DATABASE)
@@ -120,7 +122,7 @@ def drain(kind: str, count: int, folder: Path, lora: str) -> Drained:
 
 
 def cpu_seconds_of_all(pid: int) -> float:
-    """Processor time of a process and everything below it, with the loading of its libraries."""
+    """Processor time of a process and everything below it."""
     below = Path(f"/proc/{pid}/task/{pid}/children").read_text().split()
     return cpu_seconds_below(pid) + sum(cpu_seconds_of_all(int(child)) - _own(int(child)) for child in below)
 

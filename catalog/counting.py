@@ -5,7 +5,7 @@ whatever is smaller is always fresh.
 """
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Hashable
 from typing import Any, TypeVar
 
 from django.core.exceptions import EmptyResultSet
@@ -14,20 +14,24 @@ from django.db.models import QuerySet
 _REMEMBERED_SECONDS = 60
 _MOST_REMEMBERED = 1000
 T = TypeVar("T")
-# By SQL: until when it is believed, and what was found. One for each process.
-_remembered: dict[str, tuple[float, Any]] = {}
+# By list: until when it is believed, and what was found. One for each process.
+_remembered: dict[Hashable, tuple[float, Any]] = {}
 
 
-def bounded_count(queryset: QuerySet[Any], limit: int) -> int:
-    """How many rows there are, at most ``limit + 1``."""
+def bounded_count(queryset: QuerySet[Any], limit: int, *, same_list: Hashable = None) -> int:
+    """How many rows there are, at most ``limit + 1``. ``same_list`` is equal for equal lists; by default their SQL."""
     counted = queryset.order_by()
-    return believed(counted.values("pk"), lambda: counted[: limit + 1].count(), lambda count: count > limit)
+    return believed(
+        counted.values("pk"), lambda: counted[: limit + 1].count(), lambda count: count > limit, same_list=same_list
+    )
 
 
-def believed(queryset: QuerySet[Any, Any], find: Callable[[], T], is_many: Callable[[T], bool]) -> T:
+def believed(
+    queryset: QuerySet[Any, Any], find: Callable[[], T], is_many: Callable[[T], bool], *, same_list: Hashable = None
+) -> T:
     """What ``find`` makes of ``queryset``; found again only after a minute where ``is_many`` says so. Keep it small."""
     try:
-        key = str(queryset.query.sql_with_params())
+        key = same_list or str(queryset.query.sql_with_params())
     except EmptyResultSet:
         return find()
     until, found = _remembered.get(key, (0.0, None))

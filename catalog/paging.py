@@ -1,6 +1,6 @@
 """Keyset pages: a cursor is the sort key of the last row, signed so that nobody can forge one."""
 
-from collections.abc import Sequence
+from collections.abc import Hashable, Sequence
 from dataclasses import dataclass
 from typing import Any, Generic, TypeVar
 
@@ -29,9 +29,16 @@ class Page(Generic[M]):
 
 
 def page_of(
-    queryset: QuerySet[M], order: Sequence[str], *, cursor: str | None = None, limit: int = DEFAULT_LIMIT
+    queryset: QuerySet[M],
+    order: Sequence[str],
+    *,
+    cursor: str | None = None,
+    limit: int = DEFAULT_LIMIT,
+    same_list: Hashable = None,
 ) -> Page[M]:
     """One page of ``queryset`` in ``order`` (field names, ``-`` for descending; the last one must be unique).
+
+    ``same_list`` is for :func:`catalog.counting.bounded_count`.
 
     Raises:
         InvalidInput: ``invalid_cursor`` (of another list, or forged); ``invalid_input`` for a bad limit.
@@ -43,7 +50,7 @@ def page_of(
         rows = rows.filter(_after(queryset.model, order, _read_cursor(cursor, _list_name(queryset, order))))
     found = list(rows[: limit + 1])
     is_whole = not cursor and len(found) <= limit
-    count = len(found) if is_whole else bounded_count(queryset, EXACT_COUNT_LIMIT)
+    count = len(found) if is_whole else bounded_count(queryset, EXACT_COUNT_LIMIT, same_list=same_list)
     next_cursor = _write_cursor(found[limit - 1], queryset, order) if len(found) > limit else None
     return Page(found[:limit], next_cursor, min(count, EXACT_COUNT_LIMIT), count <= EXACT_COUNT_LIMIT)
 

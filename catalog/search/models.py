@@ -4,6 +4,9 @@ from django.db import models
 from django.db.models import F, Q
 from django.db.models.functions import Upper
 
+# Signs and not words before a label: a word in every row would be in every list of the trigram index.
+LABEL_SIGNS = {"tag": "#", "language": "@"}
+
 
 class SearchEntry(models.Model):
     """The default version of an adapter, as listings filter and sort it."""
@@ -53,7 +56,7 @@ class SearchText(models.Model):
     entry = models.OneToOneField(SearchEntry, on_delete=models.CASCADE, related_name="words", primary_key=True)
     text = models.TextField(blank=True)
     labels = models.TextField(blank=True)
-    """Folded, each between blanks: `` tag:legal language:de-ch language:de ``."""
+    """Folded, each between blanks: `` #legal @de @de-ch ``."""
 
 
 class DownloadCount(models.Model):

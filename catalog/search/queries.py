@@ -15,7 +15,7 @@ from catalog.counting import believed
 from catalog.errors import InvalidInput
 from catalog.names import fold
 from catalog.paging import DEFAULT_LIMIT, Page, page_of
-from catalog.search.models import SearchEntry
+from catalog.search.models import LABEL_SIGNS, SearchEntry
 
 SORTS = {
     "downloads": ("-downloads", "-id"),
@@ -86,7 +86,8 @@ def search(
     if query.sort not in SORTS:
         raise InvalidInput(detail=f"unknown sort {query.sort!r}", field="sort", hint=f"One of {', '.join(SORTS)}.")
     found = matching(query, viewer).select_related("base_model").defer(*_NOT_LISTED)
-    return page_of(found, SORTS[query.sort], cursor=cursor, limit=limit)
+    same_list = (replace(query, sort=""), viewer.pk)
+    return page_of(found, SORTS[query.sort], cursor=cursor, limit=limit, same_list=same_list)
 
 
 def matching(query: SearchQuery, viewer: Actor) -> QuerySet[SearchEntry]:
@@ -112,7 +113,7 @@ def matching(query: SearchQuery, viewer: Actor) -> QuerySet[SearchEntry]:
     found = found.filter(**{name: value for name, value in exact.items() if value not in ("", None)})
     for kind, value in (("language", query.language), ("tag", query.tag)):
         if value:
-            found = found.filter(words__labels__contains=f" {kind}:{value.casefold()} ")
+            found = found.filter(words__labels__contains=f" {LABEL_SIGNS[kind]}{value.casefold()} ")
     return found
 
 

@@ -4,7 +4,7 @@ from django.db.models import Sum
 from django.utils import timezone
 
 from catalog.adapters.models import Adapter, Revision
-from catalog.search.models import DownloadCount, SearchEntry, SearchText
+from catalog.search.models import LABEL_SIGNS, DownloadCount, SearchEntry, SearchText
 
 
 def index_adapter(adapter: Adapter) -> None:
@@ -45,10 +45,11 @@ def _padded(words: list[str]) -> str:
 
 
 def _labels(revision: Revision) -> str:
-    tags = [f"tag:{tag}" for tag in revision.tags]
+    tags = [f"{LABEL_SIGNS['tag']}{tag}" for tag in revision.tags]
     # Whoever asks for de finds de-CH too.
     parts = [tag.split("-") for tag in revision.languages]
-    languages = {f"language:{'-'.join(words[: n + 1])}" for words in parts for n in range(len(words))}
+    sign = LABEL_SIGNS["language"]
+    languages = {sign + "-".join(words[: n + 1]) for words in parts for n in range(len(words))}
     return _padded([*tags, *sorted(languages)]).casefold()
 
 

@@ -31,7 +31,7 @@ def sum_counts(apps, schema_editor):
 def _labels(tags, languages):
     parts = [language.split("-") for language in languages]
     prefixes = {"-".join(words[: n + 1]) for words in parts for n in range(len(words))}
-    labels = [*(f"tag:{tag}" for tag in tags), *(f"language:{prefix}" for prefix in sorted(prefixes))]
+    labels = [*(f"#{tag}" for tag in tags), *(f"@{prefix}" for prefix in sorted(prefixes))]
     return f" {' '.join(labels)} ".casefold() if labels else ""
 
 
