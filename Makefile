@@ -86,6 +86,10 @@ bench-kernels: $(DEV_STAMP) ## Measure the numerics beside the originals (ARGS=-
 	@$(PIP) install --quiet --no-deps -r requirements/bench.txt
 	@$(VENV) -m benchmarks.kernels $(ARGS)
 
+.PHONY: bench-service
+bench-service: $(DEV_STAMP) debian ## Measure the service with a million adapters, jobs and transfers (ARGS=--quick for a smoke run)
+	@$(VENV) -m benchmarks.service $(ARGS)
+
 .PHONY: debian
 debian: ## Install the Debian packages of the tests where that is allowed, else name the missing ones
 	@scripts/debian-packages.sh --install

@@ -1,4 +1,4 @@
-"""Jobs drained by two Celery workers over Redis and PostgreSQL: throughput, duplicates, and what the hub itself costs."""
+"""Jobs drained by two Celery workers over Redis and PostgreSQL: throughput, duplicates, what the hub itself costs."""
 
 import json
 import os
