@@ -77,7 +77,7 @@ class Sender:
 
         for _ in range(PART_ATTEMPTS):
             answer = self._connection.put_part(part["url"], content, size_bytes)
-            received = answer.get("sha256") if isinstance(answer, dict) else None
+            received = answer.get("sha256") if is_hashed and isinstance(answer, dict) else None
             if received in (None, attempt.digest.hexdigest()):
                 return
         raise IntegrityError(

@@ -32,6 +32,16 @@ def small_hub() -> Iterator[SmallHub]:
 
 
 @pytest.fixture
+def other_origin() -> Iterator[SmallHub]:
+    """Return a second server, which stands for an object store."""
+    store = SmallHub()
+    server = serve(store)
+    yield store
+    server.shutdown()
+    server.server_close()
+
+
+@pytest.fixture
 def hub(small_hub: SmallHub) -> Iterator[Hub]:
     """Return a client of it that does not really wait between attempts."""
     with Hub(small_hub.url, "hub_right") as client:

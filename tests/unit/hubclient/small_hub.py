@@ -30,6 +30,9 @@ class SmallHub:
     blobs: dict[str, bytes] = field(default_factory=dict)
     promised: dict[str, str] = field(default_factory=dict)
     file_origin: str = ""
+    part_origin: str = ""
+    receive_error: str | None = None
+    is_receiving: bool = False
     requests: list[tuple[str, str, str | None, str | None]] = field(default_factory=list)
     fail_once: dict[str, list[int]] = field(default_factory=dict)
     cut_after: list[int] = field(default_factory=list)
@@ -52,7 +55,8 @@ class SmallHub:
         return [
             {
                 "number": number, "offset": offset, "size_bytes": min(PART_BYTES, size - offset), "method": "PUT",
-                "url": f"{self.url}/parts/{path}/{number}", "is_received": (path, number) in self.parts,
+                "url": f"{self.part_origin or self.url}/parts/{path}/{number}",
+                "is_received": (path, number) in self.parts,
             }
             for number, offset in enumerate(range(0, size, PART_BYTES), start=1)
         ]  # fmt: skip
@@ -69,6 +73,16 @@ class SmallHub:
         ]
         return {"commit_id": COMMIT, "version": "0.1.0", "state": self.revision_state, "files": files, "job": "j1",
                 "report": self.report, "size_bytes": sum(self.sizes.values())}  # fmt: skip
+
+    def receive_job(self) -> dict[str, Any]:
+        """Return the job that hashes what went past the hub; it ends when it is first asked for."""
+        job = {"id": "j0", "kind": "receive_upload", "progress": 1.0}
+        if self.receive_error:
+            self.state = "open"
+            self.parts.clear()
+            return job | {"state": "failed", "error": {"code": self.receive_error, "detail": "Other bytes."}}
+        self.state = "committed"
+        return job | {"state": "succeeded", "result": {"commit_id": COMMIT, "job": "j1"}}
 
     def plan(self) -> dict[str, Any]:
         """Return the answer of /resolve."""
@@ -154,12 +168,15 @@ class Handler(BaseHTTPRequestHandler):
         elif asked == "POST /uploads":
             hub.uploads_opened += 1
             hub.sizes = {entry["path"]: entry["size_bytes"] for entry in body["files"]}
-            hub.parts, hub.state = {}, "open"
+            hub.parts.clear()
+            hub.state = "open"
             self.json(201, hub.upload())
         elif asked == "GET /uploads/u1":
             self.json(200, hub.upload())
         elif asked == "POST /uploads/u1/finish":
             self.finish_upload(body)
+        elif asked == "GET /jobs/j0":
+            self.json(200, hub.receive_job())
         elif asked == "GET /jobs/j1":
             self.json(200, {"id": "j1", "kind": "validate", "state": "succeeded", "progress": 1.0})
         elif asked == f"GET /adapters/team/one/revisions/{COMMIT}":
@@ -177,9 +194,14 @@ class Handler(BaseHTTPRequestHandler):
         """Compare digests, drop what differs, else commit."""
         for entry in body["files"]:
             if hashlib.sha256(self.hub.content(entry["path"])).hexdigest() != entry["sha256"]:
-                self.hub.parts = {key: part for key, part in self.hub.parts.items() if key[0] != entry["path"]}
+                for key in [key for key in self.hub.parts if key[0] == entry["path"]]:
+                    del self.hub.parts[key]
                 self.json(422, {"code": "digest_mismatch", "detail": "Other bytes arrived.", "field": entry["path"]})
                 return
+        if self.hub.is_receiving:
+            self.hub.state = "receiving"
+            self.json(202, {"id": "u1", "state": "receiving", "revision": None, "job": {"id": "j0", "state": "queued"}})
+            return
         self.hub.state = "committed"
         revision = self.hub.revision() | {"state": "validating"}
         self.json(202, {"id": "u1", "state": "committed", "revision": revision, "job": {"id": "j1", "state": "queued"}})

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from pathlib import Path
 
 import httpx
@@ -12,17 +11,7 @@ from hubclient import Hub
 from hubclient.config import origin_of
 from hubclient.connection import Connection
 from hubclient.errors import IntegrityError, NetworkError, StoreRefusedError, UsageError
-from tests.unit.hubclient.small_hub import SmallHub, serve
-
-
-@pytest.fixture
-def other_origin() -> Iterator[SmallHub]:
-    """Return a second server, which stands for an object store."""
-    store = SmallHub()
-    server = serve(store)
-    yield store
-    server.shutdown()
-    server.server_close()
+from tests.unit.hubclient.small_hub import SmallHub
 
 
 def test_a_store_on_another_port_never_sees_it(hub: Hub, small_hub: SmallHub, other_origin: SmallHub, tmp_path: Path):
