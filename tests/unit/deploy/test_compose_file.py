@@ -84,6 +84,7 @@ def test_the_system_checks_find_nothing_wrong_with_what_the_file_sets(
 ) -> None:
     environment = {key: str(value) for key, value in services[name]["environment"].items()}
     environment |= {"PATH": os.environ["PATH"], "HUB_DATA_DIR": str(tmp_path), "TMPDIR": str(tmp_path)}
+    environment |= {"PROMETHEUS_MULTIPROC_DIR": str(tmp_path)} if "PROMETHEUS_MULTIPROC_DIR" in environment else {}
     command = [sys.executable, "manage.py", "check", "--fail-level", "ERROR"]
     done = subprocess.run(command, cwd=REPOSITORY, env=environment, capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
@@ -111,6 +112,11 @@ def test_only_the_proxy_and_the_store_are_reached_from_outside(services: dict[st
     on_front = {name for name, service in services.items() if "front" in service.get("networks", [])}
     assert on_front == {"proxy", "s3"}
     assert read(example())["networks"]["back"]["internal"] is True
+
+
+def test_the_folder_of_figures_is_there_before_anything_starts(services: dict[str, Any]) -> None:
+    folder = services["web"]["environment"]["PROMETHEUS_MULTIPROC_DIR"]
+    assert [mount for mount in services["web"]["tmpfs"] if mount.startswith(f"{folder}:")]
 
 
 def test_what_runs_for_ever_is_started_again_and_what_serves_is_watched(services: dict[str, Any]) -> None:

@@ -41,3 +41,9 @@ def test_every_variable_of_the_environment_file_is_one_that_the_hub_reads() -> N
     named = set(re.findall(r"^    ([A-Z][A-Z0-9_]+)=", block, flags=re.M))
     assert len(named) > 8
     assert {name for name in named if f'"{name}"' not in settings} == {"AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"}
+
+
+def test_no_line_of_the_environment_file_or_the_unit_has_a_comment_at_its_end() -> None:
+    lines = [line for line in PAGE.splitlines() if re.match(r"    [A-Z][A-Za-z_]+=", line)]
+    assert len(lines) > 20
+    assert not [line for line in lines if " #" in line], "systemd would take it for a part of the value"
