@@ -28,11 +28,11 @@ class CeleryProcess:
             self._process = subprocess.Popen(
                 self._command, cwd=REPOSITORY, env=self._environment, stdout=log, stderr=log, start_new_session=True
             )
-        deadline = time.monotonic() + _START_SECONDS
-        while f"-{self.pid}-" not in self.log():
-            assert self._process.poll() is None, self.log()[-4000:]
-            assert time.monotonic() < deadline, self.log()[-4000:]
-            time.sleep(0.1)
+        try:
+            self._wait()
+        except BaseException:
+            self.kill()
+            raise
         return self
 
     def __exit__(
@@ -59,6 +59,13 @@ class CeleryProcess:
         except ProcessLookupError:
             pass
         self._process.wait(10)
+
+    def _wait(self) -> None:
+        deadline = time.monotonic() + _START_SECONDS
+        while f"-{self.pid}-" not in self.log():
+            assert self._process.poll() is None, self.log()[-4000:]
+            assert time.monotonic() < deadline, self.log()[-4000:]
+            time.sleep(0.1)
 
     def log(self) -> str:
         """Everything it has logged."""
