@@ -5,9 +5,11 @@ import re
 from django.db.models import Q
 
 from catalog.accounts.querysets import Actor
-from catalog.adapters.models import Adapter, Revision, RevisionState
+from catalog.adapters.models import Adapter, File, Revision, RevisionState
 from catalog.errors import Gone, NotFound
+from catalog.names import fold, split_full_name
 
+_BLOB_FIELDS = ("blob__sha256", "blob__size_bytes", "blob__state")
 _COMMIT_ID = re.compile(r"[0-9a-f]{40}")
 
 
@@ -44,3 +46,24 @@ def get_revision(actor: Actor, adapter: Adapter, ref: str = "") -> Revision:
         detail=f"{adapter.full_name} offers no version: none is published, or all are yanked",
         hint="A yanked version still comes when it is named exactly.",
     )
+
+
+def get_file(actor: Actor, full_name: str, ref: str, path: str) -> File:
+    """One file with its blob and its revision's adapter id, in one narrow question: a pull asks it for each file.
+
+    Raises:
+        NotFound, Gone: as :func:`get_adapter` and :func:`get_revision`; ``bytes_removed``.
+    """
+    namespace, name = split_full_name(full_name)
+    is_meant = Q(commit_id=ref) if _COMMIT_ID.fullmatch(ref) else Q(version__name=ref) | Q(refs__name=ref)
+    revisions = Revision.objects.visible_to(actor).exclude(state=RevisionState.WITHDRAWN)
+    revisions = revisions.filter(is_meant, adapter__folded=fold(name), adapter__namespace__folded=fold(namespace))
+    files = File.objects.filter(path=path, revision__in=revisions.values("pk")).select_related("blob", "revision")
+    found = files.only("path", "revision__adapter_id", *_BLOB_FIELDS).first()
+    if found is not None:
+        return found
+    # Only now it matters what exactly is missing.
+    revision = get_revision(actor, get_adapter(actor, full_name), ref)
+    if revision.manifest is not None:
+        raise Gone("bytes_removed", f"{full_name}@{ref} is {revision.state}; its bytes were removed")
+    raise NotFound(detail=f"{full_name}@{ref} has no file {path!r}")

@@ -15,7 +15,6 @@ from django.db import DatabaseError, close_old_connections, connection, transact
 from django.db.models import F, OuterRef, Subquery, Sum
 from django.utils import timezone
 
-from catalog.adapters.models import Adapter
 from catalog.observing import observe
 from catalog.search.models import DownloadCount, SearchEntry
 
@@ -60,10 +59,10 @@ class _Waiting:
 _waiting = _Waiting()
 
 
-def count_download(adapter: Adapter) -> None:
+def count_download(adapter_id: int) -> None:
     """Count one download today. It is written within ``HUB_DOWNLOAD_FLUSH_SECONDS``, at once where that is 0."""
     observe("download")
-    _waiting.add(Counter({(adapter.pk, timezone.now().date()): 1}))
+    _waiting.add(Counter({(adapter_id, timezone.now().date()): 1}))
     if settings.HUB_DOWNLOAD_FLUSH_SECONDS:
         _waiting.keep_writing()
     else:

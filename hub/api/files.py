@@ -12,8 +12,7 @@ from rest_framework.views import APIView
 
 from catalog.adapters.blobs import require_stored
 from catalog.adapters.models import Blob
-from catalog.adapters.queries import get_adapter, get_revision
-from catalog.errors import Gone, NotFound
+from catalog.adapters.queries import get_file
 from catalog.search.downloads import count_download
 from catalog.store import blob_store
 
@@ -28,16 +27,10 @@ class FileView(APIView):
 
     @extend_schema(summary="Download a file", responses={(200, "application/octet-stream"): OpenApiTypes.BINARY})
     def get(self, request: Request, namespace: str, name: str, ref: str, path: str) -> HttpResponseBase:
-        adapter = get_adapter(request.user, f"{namespace}/{name}")
-        revision = get_revision(request.user, adapter, ref)
-        file = revision.files.select_related("blob").filter(path=path).first()
-        if file is None and revision.manifest is not None:
-            raise Gone("bytes_removed", f"{adapter.full_name}@{ref} is {revision.state}; its bytes were removed")
-        if file is None:
-            raise NotFound(detail=f"{adapter.full_name}@{ref} has no file {path!r}")
+        file = get_file(request.user, f"{namespace}/{name}", ref, path)
         response = serve_blob(request, file.blob, name=path.rpartition("/")[2])
         if request.method == "GET" and path.endswith(_WEIGHTS) and _starts_here(request, response):
-            count_download(adapter)
+            count_download(file.revision.adapter_id)
         return response
 
 

@@ -46,33 +46,33 @@ def shown(adapter) -> int:
 
 def test_a_download_asks_the_database_nothing(adapter):
     with CaptureQueriesContext(connection) as asked:
-        count_download(adapter)
+        count_download(adapter.pk)
     assert not asked.captured_queries
 
 
 def test_downloads_of_one_day_are_written_together_and_added_to_those_of_other_processes(adapter):
     DownloadCount.objects.create(adapter=adapter, day=timezone.now().date(), count=10)
     for _ in range(5):
-        count_download(adapter)
+        count_download(adapter.pk)
     assert flush_downloads() == 5
     assert flush_downloads() == 0
     assert count_of(adapter) == 15
 
 
 def test_what_could_not_be_written_waits_for_the_next_time(adapter, monkeypatch):
-    count_download(adapter)
+    count_download(adapter.pk)
     with monkeypatch.context() as broken:
         broken.setattr(downloads, "_ADD", "INSERT INTO no_such_table VALUES (%s, %s, %s)")
         with pytest.raises(OperationalError):
             flush_downloads()
-    count_download(adapter)
+    count_download(adapter.pk)
     assert flush_downloads() == 2
     assert count_of(adapter) == 2
 
 
 @pytest.mark.django_db(transaction=True)
 def test_no_download_is_lost_between_threads(adapter):
-    together([lambda: [count_download(adapter) for _ in range(200)] for _ in range(4)])
+    together([lambda: [count_download(adapter.pk) for _ in range(200)] for _ in range(4)])
     assert flush_downloads() == 800
 
 
@@ -80,7 +80,7 @@ def test_a_listing_gets_every_download_once(adapter):
     for expected in (3, 6, 6):
         if shown(adapter) != 6:
             for _ in range(3):
-                count_download(adapter)
+                count_download(adapter.pk)
         flush_downloads()
         carry_downloads()
         assert shown(adapter) == expected
@@ -109,7 +109,7 @@ def test_carrying_asks_as_often_for_many_adapters_as_for_one(owner, adapter):
 
 
 def test_an_adapter_that_comes_back_keeps_its_downloads(owner, adapter):
-    count_download(adapter)
+    count_download(adapter.pk)
     flush_downloads()
     carry_downloads()
     yank_version(owner, adapter, "1.0.0", reason="wrong labels")

@@ -113,6 +113,12 @@ def test_only_the_revisions_own_paths_are_served(client, path):
     assert_error(response, 404, "not_found")
 
 
+@pytest.mark.parametrize("ref", ["1.0.0", "main"])
+def test_a_file_is_found_by_one_question_to_the_database(client, django_assert_num_queries, ref):
+    with django_assert_num_queries(1):
+        client.head(URL.replace("1.0.0", ref))
+
+
 def test_a_download_counts_once_and_only_for_weights(client):
     url = f"{API}/adapters/lab/ner/files/1.0.0/w.safetensors"
     body_of(client.get(URL))
