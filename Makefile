@@ -53,6 +53,10 @@ test: $(DEV_STAMP) debian lint ## Install what the tests need, check the style a
 test-faults: $(DEV_STAMP) debian ## Run the whole fault matrix on real processes and rewrite docs/FAULTS.md (about half an hour)
 	@$(VENV) -m pytest --faults $(ARGS)
 
+.PHONY: soak
+soak: $(DEV_STAMP) debian ## Pushes, deletions and pulls with garbage collection every 2 s (MINUTES=10, ARGS="--postgres --swift")
+	@$(VENV) -m tests.soak --minutes $(or $(MINUTES),10) $(ARGS)
+
 .PHONY: test-fast
 test-fast: $(DEV_STAMP) ## Run only the unit and contract tests (ARGS="-k name")
 	@$(VENV) -m pytest tests/unit $(wildcard tests/contract) -m "not slow" $(ARGS)

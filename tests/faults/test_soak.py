@@ -9,6 +9,7 @@ from tests.soak.world import places, world
 
 
 @pytest.mark.slow
+@pytest.mark.fault("garbage collection during uploads")
 def test_nothing_is_lost_and_nobody_fails_while_garbage_is_collected_every_two_seconds(tmp_path: Path):
     with places(tmp_path) as place, world(tmp_path / "hub", place("hub")) as made:
         done = soak(made, tmp_path / "people", seconds=30)

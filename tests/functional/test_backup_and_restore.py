@@ -1,6 +1,7 @@
-"""A backup taken while everybody pushes becomes, elsewhere, the same hub: same bytes, same names taken, same versions."""
+"""A backup taken while everybody pushes becomes, elsewhere, the same hub: same bytes, names and versions taken."""
 
 import json
+import re
 import subprocess
 import tempfile
 import time
@@ -33,6 +34,7 @@ def snapshots(backup: Path) -> list[dict[str, object]]:
 
 
 @pytest.mark.slow
+@pytest.mark.fault("backup at a busy moment, restored elsewhere")
 @pytest.mark.parametrize("has_servers", [False, True], ids=["sqlite and a folder", "postgresql and s3"])
 def test_a_backup_at_a_busy_moment_restores_elsewhere(has_servers: bool, tmp_path: Path):
     if has_servers and (reason := postgres.why_not() or swift.why_not(tmp_path)):
@@ -47,11 +49,10 @@ def test_a_backup_at_a_busy_moment_restores_elsewhere(has_servers: bool, tmp_pat
             with Crowd(old, tmp_path / "people") as crowd:
                 time.sleep(6)
                 old.hub.manage("backup", str(backup))
-                first_blobs = {path.name for path in (backup / "blobs").rglob("*") if path.is_file()}
                 time.sleep(2)
                 second = old.hub.manage("backup", str(backup))
             assert crowd.failures == []
-            assert f"{len(first_blobs)} here already" in second or " here already" in second
+            assert not re.search(r"; \d+ copied, 0 here already", second)
         assert [snapshot["missing"] for snapshot in snapshots(backup)] == [[], []]
         elsewhere = HubProcess(folder / "elsewhere", **place("elsewhere"))
         elsewhere.data_dir.mkdir()
@@ -77,7 +78,7 @@ def prepare(old: World, tmp_path: Path) -> None:
 def check_everything(new: World, tmp_path: Path) -> None:
     """What people rely on."""
     hub = Hub(new.hub.url, new.admin.token, cache=tmp_path / "new-cache")
-    published = [entry["name"] if "/" in entry["name"] else entry["full_name"] for entry in hub.search_all()]
+    published = [entry["full_name"] for entry in hub.search_all()]
     assert len(published) > 1, "the crowd had pushed nothing yet"
     for number, name in enumerate(published):
         hub.pull(name, tmp_path / f"pulled-{number}")
@@ -86,7 +87,7 @@ def check_everything(new: World, tmp_path: Path) -> None:
     assert (old / weights).read_bytes() == (tmp_path / "kept" / weights).read_bytes()
     with pytest.raises(ConflictError, match="never given out again"):
         hub.push(tmp_path / "gone", "open/gone")
-    with pytest.raises(ConflictError, match="version_exists|other files"):
+    with pytest.raises(ConflictError, match="other files"):
         hub.push(tmp_path / "gone", "open/kept", version="1.0.0")
     assert hub.push(tmp_path / "gone", "open/after").state == "published"
 
@@ -132,7 +133,7 @@ def test_a_restore_that_was_killed_before_its_end_is_simply_repeated(small_backu
 def test_what_went_wrong_in_the_backup_is_named_and_kept_from_everybody(
     small_backup: tuple[Path, Path], tmp_path: Path
 ):
-    backup, adapter = small_backup
+    backup, _ = small_backup
     copy = tmp_path / "backup"
     subprocess.run(["cp", "-a", str(backup), str(copy)], check=True)
     weights = next(path for path in (copy / "blobs").rglob("*") if path.is_file() and path.stat().st_size > 500)

@@ -1,4 +1,4 @@
-"""``make soak``: ``python -m tests.soak --minutes 10 [--postgres] [--swift]``; the exit status says whether all was well."""
+"""``make soak``: ``python -m tests.soak --minutes 10 [--postgres] [--swift]``; the exit status says how it went."""
 
 import argparse
 import shutil
@@ -19,9 +19,11 @@ def main() -> int:
     options = parser.parse_args()
     folder = Path(tempfile.mkdtemp(prefix="soak-"))
     folder.chmod(0o755)
-    with places(folder, has_postgres=options.postgres, has_swift=options.swift) as place:
-        with world(folder / "hub", place("hub")) as made:
-            done = soak(made, folder / "people", seconds=options.minutes * 60)
+    with (
+        places(folder, has_postgres=options.postgres, has_swift=options.swift) as place,
+        world(folder / "hub", place("hub")) as made,
+    ):
+        done = soak(made, folder / "people", seconds=options.minutes * 60)
     print(done.report())
     if not done.is_good:
         print(f"the hub's log: {folder / 'hub' / 'serve.log'}", file=sys.stderr)

@@ -1,4 +1,4 @@
-"""The soak: a crowd at a hub whose garbage collection runs every two seconds. Nothing may be missing, nobody may fail."""
+"""The soak: a crowd at a hub that collects garbage every two seconds. Nothing may be missing, nobody may fail."""
 
 import json
 import re
