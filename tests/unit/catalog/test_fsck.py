@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import os
 from io import StringIO
 
 import pytest
@@ -12,6 +13,7 @@ from catalog.adapters.models import Adapter, Blob, BlobState, File, Publication,
 from catalog.adapters.publication import delete_adapter, yank_version
 from catalog.retention.fsck import fsck
 from catalog.search.models import SearchEntry
+from catalog.uploads.models import Upload
 from tests.unit.catalog.factories import (
     accept,
     digests_of,
@@ -81,6 +83,15 @@ class TestBytes:
     def test_a_file_whose_bytes_are_not_here(self, owner, state):
         Blob.objects.filter(pk=weights()).update(state=state)
         assert codes() == ["blob_damaged"]
+
+    def test_parts_of_an_upload_that_ended_long_ago(self, owner, store):
+        upload = Upload.objects.filter(state="committed").first()
+        store.write_part(f"{upload.pk.hex}/0", 1, [b"left"], size_bytes=4)
+        assert codes() == [], "it has just ended: whoever ended it is about to drop them"
+        for path in (store.root / "staging" / upload.pk.hex, *(store.root / "staging" / upload.pk.hex).rglob("*")):
+            os.utime(path, (0, 0))
+        assert codes(is_repairing=True) == ["staging_left"]
+        assert list(store.staged()) == []
 
     def test_what_nobody_holds_may_be_on_its_way(self, owner):
         Blob.objects.create(sha256="0" * 64, size_bytes=1, state=BlobState.ARRIVING)
