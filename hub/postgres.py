@@ -16,21 +16,21 @@ def bounded_connection(seconds: float | None) -> type[psycopg.Connection[Any]]:
     """
 
     class BoundedConnection(psycopg.Connection[Any]):
-        _patience = seconds
+        patience: float | None = seconds
 
         def wait(self, gen: Any, interval: float = 0.1, timeout: float | None = None) -> Any:
             try:
-                return super().wait(gen, interval, timeout or self._patience)
+                return super().wait(gen, interval, timeout or self.patience)
             except errors._WaitTimeout as error:
                 self.close()
                 raise psycopg.OperationalError("the database server did not answer in time") from error
 
         def execute(self, *given: Any, **named: Any) -> Any:
             # Of all callers only the pool's check of a connection's health asks the connection itself.
-            self._patience = _HEALTH_SECONDS
+            before, self.patience = self.patience, _HEALTH_SECONDS
             try:
                 return super().execute(*given, **named)
             finally:
-                self._patience = seconds
+                self.patience = before
 
     return BoundedConnection

@@ -4,6 +4,8 @@ from django.db import ProgrammingError, transaction
 from django.db.backends.base.base import BaseDatabaseWrapper
 from django.db.utils import NotSupportedError, OperationalError
 
+from catalog.migrating import drop_unless_valid
+
 _COLUMNS = ("text", "labels")
 
 
@@ -23,5 +25,7 @@ def make_trigram_indexes(connection: BaseDatabaseWrapper) -> bool:
             return False
         for column in _COLUMNS:
             name = f"search_{column}_trigrams"
-            cursor.execute(f"CREATE INDEX IF NOT EXISTS {name} ON search_searchtext USING gin ({column} gin_trgm_ops)")
+            if drop_unless_valid(connection, name):
+                words = f"search_searchtext USING gin ({column} gin_trgm_ops)"
+                cursor.execute(f"CREATE INDEX CONCURRENTLY {name} ON {words}")
     return True
