@@ -57,7 +57,11 @@ def create_adapter(
         with transaction.atomic():
             return Adapter.objects.create(namespace=namespace, name=name, visibility=visibility, summary=summary[:300])
     except IntegrityError as error:
-        raise _taken(namespace, name) from error
+        # Somebody made it in between; where that is as good, theirs is it.
+        theirs = Adapter.objects.live().filter(namespace=namespace, name=name).first() if exist_ok else None
+        if theirs is None:
+            raise _taken(namespace, name) from error
+        return theirs
 
 
 @transaction.atomic

@@ -1,0 +1,42 @@
+"""The rules of the catalog hold on PostgreSQL as on SQLite: the same tests once more, in a process of their own."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from tests.functional.hub_process import REPOSITORY, SECRET_KEY
+from tests.servers.postgres import PostgresServer
+
+# Where databases differ: locks and conditional writes, constraints, time, JSON, text search, keyset pages.
+FILES = {
+    "jobs and uploads": ("catalog/test_jobs.py", "catalog/test_uploads.py"),
+    "publication and permissions": (
+        "catalog/test_publication.py",
+        "catalog/test_who_sees_what.py",
+        "catalog/test_accounts.py",
+        "catalog/test_blobs.py",
+    ),
+    "search and pages": (
+        "catalog/test_paging.py",
+        "catalog/test_listings_of_a_million.py",
+        "frontend/test_search_page.py",
+    ),
+}
+
+
+@pytest.mark.parametrize("group", FILES)
+def test_the_same_tests_pass_on_postgresql(postgres: PostgresServer, tmp_path: Path, group: str) -> None:
+    environment = {
+        **os.environ,
+        "DATABASE_URL": postgres.database(),
+        "HUB_SECRET_KEY": SECRET_KEY,
+        "HUB_DATA_DIR": str(tmp_path),
+    }
+    files = [f"tests/unit/{name}" for name in FILES[group]]
+    command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "--timeout=120", *files]
+    done = subprocess.run(command, cwd=REPOSITORY, env=environment, capture_output=True, text=True, timeout=400)
+    assert done.returncode == 0, done.stdout[-6000:] + done.stderr[-2000:]
+    assert " passed" in done.stdout
