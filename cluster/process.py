@@ -139,8 +139,8 @@ class Server:
 
     def kill(self) -> None:
         """SIGKILL it and all its descendants, as a power cut would."""
-        self.signal(signal.SIGKILL)
         if self._process is not None:
+            _kill_family(self._process.pid)
             self._process.wait(10)
         self._pid_file.unlink(missing_ok=True)
 
@@ -244,6 +244,17 @@ def _started_at(pid: int) -> str:
         return ""
 
 
+def _kill_family(pid: int) -> None:
+    """SIGKILL a process and all its descendants; a master that is killed after its workers would replace them."""
+    members = family(pid)
+    while members:
+        for member in sorted(members, key=lambda member: member != pid):
+            with suppress(ProcessLookupError):
+                os.kill(member, signal.SIGKILL)
+        # Whatever was begun in between shares the group.
+        members = family(pid) - members
+
+
 def _end_orphans(members: Mapping[int, str]) -> int:
     """Give the children of an ended process some seconds to follow it, kill those that do not, and count them."""
     deadline = time.monotonic() + _ORPHAN_SECONDS
@@ -263,7 +274,5 @@ def _end_leftover(pid_file: Path) -> None:
         return
     pid, _, began = pid_file.read_text().partition(" ")
     if pid.isdigit() and began and _started_at(int(pid)) == began:
-        for member in family(int(pid)):
-            with suppress(ProcessLookupError):
-                os.kill(member, signal.SIGKILL)
+        _kill_family(int(pid))
     pid_file.unlink(missing_ok=True)

@@ -1,5 +1,7 @@
 """The servers of `make cluster`: they come back on the same port and data, and leave no process behind."""
 
+import os
+import signal
 import subprocess
 import sys
 import time
@@ -18,6 +20,9 @@ from cluster.redis import Redis, why_not
 
 SLEEP = "import time; time.sleep(99)"
 SLEEPER = f"import subprocess, sys, time; subprocess.Popen([sys.executable, '-c', {SLEEP!r}], start_new_session=True)"
+
+# A master as nginx and gunicorn have it: whatever ends is replaced at once.
+FORK = "import os, time\ndef fork():\n    if not os.fork(): time.sleep(99)"
 
 
 class Sleeper(Server):
@@ -57,6 +62,20 @@ def test_a_kill_takes_the_children_too(sleeper: Sleeper) -> None:
     members = family(sleeper.pid)
     sleeper.kill()
     assert eventually(lambda: not any(Path(f"/proc/{pid}").exists() and state_of(pid) != "Z" for pid in members))
+
+
+def test_a_kill_leaves_no_child_that_a_master_put_in_the_place_of_a_killed_one(tmp_path: Path) -> None:
+    children = 40
+    master = Sleeper(tmp_path, f"{FORK}\nfor _ in range({children}): fork()\nwhile True: os.wait(); fork()")
+    for _ in range(5):
+        pid = master.start().pid
+        assert eventually(lambda: len(family(pid)) == children + 1)  # noqa: B023
+        master.kill()
+        time.sleep(0.2)
+        left = family(pid)
+        for process in left:
+            os.kill(process, signal.SIGKILL)
+        assert not left
 
 
 def test_a_stop_takes_the_children_too_and_says_so(sleeper: Sleeper) -> None:
