@@ -1,6 +1,6 @@
 """The scale model of docs/SCALE.md as arithmetic: change a figure, run it again (``python -m benchmarks.scale_model``).
 
-Unit costs were measured by ``make bench-service``; each has its unit in its name.
+Which unit costs were measured by ``make bench-service`` and which are estimates, docs/SCALE.md says.
 """
 
 from dataclasses import dataclass, fields
@@ -29,13 +29,13 @@ class Costs:
     list_database_ms: float = 0.8
     resolve_web_ms: float = 19.3
     resolve_database_ms: float = 7.0
-    redirect_web_ms: float = 10.0
-    redirect_database_ms: float = 3.5
+    redirect_web_ms: float = 4.0
+    redirect_database_ms: float = 1.0
     push_web_ms: float = 150.0
     push_database_ms: float = 30.0
     validation_worker_ms: float = 600.0
     validation_database_ms: float = 82.0
-    row_kb_of_an_adapter: float = 5.5
+    row_kb_of_an_adapter: float = 5.4
     facts_kb_of_a_revision: float = 12.0
     database_writes_of_a_push: int = 60
     database_writes_of_a_validation: int = 25

@@ -19,14 +19,16 @@ from cluster.worker import Worker
 WORKERS = 2
 OVERHEAD_GOAL_MS = 15
 _PATIENCE_SECONDS = 900
-_OPEN = "SELECT count(*) FROM jobs_job WHERE state IN ('queued', 'running')"
+# What a validation asks of the other queue waits for a worker with a GPU, and is none of this.
+_OPEN = "SELECT count(*) FROM jobs_job WHERE state IN ('queued', 'running') AND queue = 'cpu'"
 _SPAN = """
 SELECT count(*), count(*) FILTER (WHERE state = 'succeeded'),
   extract(epoch FROM max(finished_at) - min(started_at)), sum(attempts),
-  (SELECT count(*) FROM jobs_jobevent WHERE kind = 'claimed'),
+  (SELECT count(*) FROM jobs_jobevent JOIN jobs_job ON jobs_job.id = job_id
+   WHERE jobs_jobevent.kind = 'claimed' AND queue = 'cpu'),
   percentile_cont(0.5) WITHIN GROUP (ORDER BY extract(epoch FROM finished_at - started_at)),
   percentile_cont(0.99) WITHIN GROUP (ORDER BY extract(epoch FROM finished_at - started_at))
-FROM jobs_job
+FROM jobs_job WHERE queue = 'cpu'
 """
 _EFFECTS = {
     "nothing": "SELECT count(*), count(DISTINCT subject) FROM reviews_auditevent WHERE action = 'bench'",
