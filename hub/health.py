@@ -14,7 +14,6 @@ from hub import __version__
 
 PROBE_SECONDS = 2.0
 _CACHE_SECONDS = 2.0
-_NO_SUCH_BLOB = "0" * 64
 
 
 def healthz(request: HttpRequest) -> HttpResponse:
@@ -47,7 +46,7 @@ def ask_database() -> None:
 
 def ask_store() -> None:
     """Raises StorageError, or whatever the store raises."""
-    blob_store().has(_NO_SUCH_BLOB)
+    blob_store().probe()
 
 
 def ask_broker() -> None:

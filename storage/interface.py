@@ -141,6 +141,9 @@ class BlobStore(Protocol):
     def delete(self, sha256: str) -> None:
         """Remove a blob; removing an absent one is no error."""
 
+    def probe(self) -> None:
+        """Whether blobs can be read and written at this moment, by one cheap question. Raises StorageError."""
+
     def digests(self) -> Iterator[str]:
         """Every blob's digest, for checks of the database against the store."""
 

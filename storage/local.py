@@ -103,6 +103,12 @@ class LocalBlobStore:
     def delete(self, sha256: str) -> None:
         (self.root / blob_key(sha256)).unlink(missing_ok=True)
 
+    def probe(self) -> None:
+        # The folder is made with the first blob; before that, its parent must allow it.
+        folder = self.root if self.root.exists() else self.root.parent
+        if not folder.is_dir() or not os.access(folder, os.R_OK | os.W_OK | os.X_OK):
+            raise StorageError("storage_unavailable", "the store's folder is missing or cannot be written")
+
     def digests(self) -> Iterator[str]:
         return (digest for digest, _ in self.sizes())
 

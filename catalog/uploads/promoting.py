@@ -5,7 +5,7 @@ from typing import Any
 
 from catalog.adapters.blobs import expect_blob
 from catalog.cards import MAX_CARD_BYTES
-from catalog.errors import Unprocessable
+from catalog.errors import Busy, Unprocessable
 from catalog.store import blob_store
 from catalog.uploads.direct import direct_for
 from catalog.uploads.models import Upload, UploadFile
@@ -37,12 +37,22 @@ def promote_all(
 
     Raises:
         Conflict: ``upload_incomplete``. Unprocessable: ``digest_mismatch``; that file's parts are dropped.
+        Busy: garbage collection took a blob meanwhile, as hashing lasted longer than its grace; promote again.
     """
     receipts = {file.path: _promote(upload, file, digests[file.path], on_bytes) for file in files}
     readme = receipts.get("README.md")
     if readme is None or readme.size_bytes > MAX_CARD_BYTES:
         return Contents(receipts, "")
-    return Contents(receipts, b"".join(blob_store().read(readme.sha256)).decode("utf-8", errors="replace"))
+    return Contents(receipts, _text(readme.sha256))
+
+
+def _text(sha256: str) -> str:
+    try:
+        return b"".join(blob_store().read(sha256)).decode("utf-8", errors="replace")
+    except StorageError as error:
+        if error.code != "blob_missing":
+            raise
+        raise Busy(detail="the bytes were collected before they were used", hint="Finish again.") from error
 
 
 def _promote(upload: Upload, file: UploadFile, sha256: str, on_bytes: OnBytes | None) -> BlobReceipt:

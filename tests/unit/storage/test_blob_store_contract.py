@@ -61,6 +61,9 @@ def use(store: BlobStore, ask: str) -> None:
 class TestEveryBlobStore:
     """The contract, in the order of a blob's life."""
 
+    def test_an_empty_store_answers_a_probe(self, store):
+        store.probe()
+
     def test_parts_arrive_in_any_order_and_are_listed_by_number(self, store):
         stage(store)
         assert [(part.number, part.size_bytes) for part in store.parts(STAGED)] == [(1, 2000), (2, 2000), (3, 1120)]
@@ -211,6 +214,16 @@ class TestEveryBlobStore:
         for call in (store.parts, store.discard):
             with pytest.raises(ValueError, match="staging key"):
                 call(key)
+
+
+def test_a_folder_that_vanished_is_no_store(tmp_path):
+    store = open_store(str(tmp_path / "mount" / "store"))
+    (tmp_path / "mount").mkdir()
+    store.probe()
+    (tmp_path / "mount").rmdir()
+    with pytest.raises(StorageError) as caught:
+        store.probe()
+    assert caught.value.code == "storage_unavailable"
 
 
 def test_what_a_crash_left_behind_is_neither_a_part_nor_a_blob(tmp_path):
