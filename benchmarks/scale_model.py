@@ -25,12 +25,12 @@ class Demand:
 class Costs:
     """What one of each costs, on one core of the measured machine."""
 
-    list_web_ms: float = 6.1
-    list_database_ms: float = 0.8
-    resolve_web_ms: float = 19.3
-    resolve_database_ms: float = 7.0
-    redirect_web_ms: float = 4.0
-    redirect_database_ms: float = 1.0
+    list_web_ms: float = 4.0
+    list_database_ms: float = 0.5
+    resolve_web_ms: float = 16.3
+    resolve_database_ms: float = 5.6
+    redirect_web_ms: float = 3.7
+    redirect_database_ms: float = 2.1
     push_web_ms: float = 150.0
     push_database_ms: float = 30.0
     validation_worker_ms: float = 600.0

@@ -84,8 +84,9 @@ class Bench:
         return [f"{_LIST}?cursor={quote(cursor)}" for cursor in cursors_at(self.server, offsets)]
 
     def adapters(self, count: int = 200) -> list[str]:
-        """Full names of public adapters, the more downloaded ones more often."""
-        sql = f"SELECT full_name FROM search_searchentry WHERE is_public ORDER BY downloads DESC LIMIT {self.rows // 2}"
+        """Full names of public adapters, the more downloaded ones more often; large enough to come from the store."""
+        wanted = "SELECT full_name FROM search_searchentry WHERE is_public AND size_bytes > 1100000"
+        sql = f"{wanted} ORDER BY downloads DESC, id LIMIT {self.rows // 2}"
         names = [str(row[0]) for row in self.server.execute(sql, database=DATABASE)]
         return [names[int(len(names) ** self.random.random()) - 1] for _ in range(count)]
 
