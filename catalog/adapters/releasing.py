@@ -27,7 +27,8 @@ def release_files(revisions: RevisionQuerySet) -> int:
 def _release_batch(revisions: RevisionQuerySet) -> int:
     holding = revisions.filter(manifest__isnull=True).order_by("pk")
     ids = list(holding.values_list("pk", flat=True)[:_BATCH])
-    rows = list(Revision.objects.select_for_update().filter(pk__in=ids).order_by("pk"))
+    # What somebody else holds comes at the next run: waiting for several locks would be a deadlock.
+    rows = list(Revision.objects.select_for_update(skip_locked=True).filter(pk__in=ids))
     manifests: dict[int, list[dict[str, Any]]] = defaultdict(list)
     columns = ("revision_id", "path", "blob_id", "blob__size_bytes")
     for revision_id, path, sha256, size in File.objects.filter(revision__in=rows).values_list(*columns):

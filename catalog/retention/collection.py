@@ -98,10 +98,16 @@ def _condemn() -> int:
         if not digests:
             return condemned
         last = digests[-1]
-        cutoff = database_now() - timedelta(seconds=settings.HUB_GC_GRACE_SECONDS)
-        # The conditions stand again in the update: a row that was touched since is left alone.
-        untouched = Blob.objects.filter(pk__in=digests, condemned_at=None, touched_at__lte=cutoff)
-        condemned += untouched.update(condemned_at=Now())
+        condemned += _condemn_batch(digests)
+
+
+@transaction.atomic
+def _condemn_batch(digests: list[str]) -> int:
+    """Rows that somebody holds or has touched since are left alone: waiting for several locks would be a deadlock."""
+    cutoff = database_now() - timedelta(seconds=settings.HUB_GC_GRACE_SECONDS)
+    untouched = Blob.objects.filter(pk__in=digests, condemned_at=None, touched_at__lte=cutoff)
+    locked = list(untouched.select_for_update(skip_locked=True).values_list("pk", flat=True))
+    return Blob.objects.filter(pk__in=locked).update(condemned_at=Now())
 
 
 def _delete_condemned(done: Collected) -> None:
