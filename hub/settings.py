@@ -160,7 +160,7 @@ HUB_JOB_LEASE_SECONDS = env.int("HUB_JOB_LEASE_SECONDS", default=30)
 HUB_JOB_MAX_ATTEMPTS = env.int("HUB_JOB_MAX_ATTEMPTS", default=3)
 HUB_JOB_SWEEP_SECONDS = env.int("HUB_JOB_SWEEP_SECONDS", default=30)
 HUB_JOB_LOOK_SECONDS = env.float("HUB_JOB_LOOK_SECONDS", default=5.0)
-HUB_WORKER_THREADS = env.int("HUB_WORKER_THREADS", default=1)
+HUB_WORKER_THREADS = env.int("HUB_WORKER_THREADS", default=2)
 HUB_CHILD_MEMORY_BYTES = env.int("HUB_CHILD_MEMORY_BYTES", default=2 << 30)
 # Jobs that may use a CUDA device: their limit is on resident memory, which is watched.
 HUB_DEVICE_CHILD_MEMORY_BYTES = env.int("HUB_DEVICE_CHILD_MEMORY_BYTES", default=8 << 30)
