@@ -107,7 +107,7 @@ def test_a_wrong_digest_leaves_no_object_under_blobs(s3_hub: S3Hub, files: dict[
     assert (refused.status_code, refused.json()["code"]) == (422, "digest_mismatch")
     assert s3_hub.blobs() == before
     assert s3_hub.staged() == []
-    assert s3_hub.swift.unfinished(PREFIX) == []
+    assert s3_hub.swift.unfinished(f"{PREFIX}/") == []
 
 
 @pytest.mark.parametrize("where", ["staging", "blobs"])

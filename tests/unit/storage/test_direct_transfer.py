@@ -171,7 +171,7 @@ def test_discarding_drops_what_is_under_way(store, multipart, swift):
     send(store, multipart, 1)
     assert [upload.upload_hex for upload in store.staged()] == [STAGED.partition("/")[0]]
     store.discard(STAGED)
-    assert swift.unfinished(PREFIX) == []
+    assert swift.unfinished(f"{PREFIX}/") == []
     assert store.direct.parts(STAGED, multipart) is None
     assert list(store.staged()) == []
     store.direct.abort(STAGED, multipart)
@@ -180,6 +180,6 @@ def test_discarding_drops_what_is_under_way(store, multipart, swift):
 def test_a_promotion_that_never_ended_is_found_and_dropped(store, swift):
     store._bucket.call("create_multipart_upload", f"blobs/aa/aa/{'a' * 64}")
     assert store.drop_unfinished(datetime.now(UTC) - timedelta(hours=1)) == 0
-    assert len(swift.unfinished(PREFIX)) == 1
+    assert len(swift.unfinished(f"{PREFIX}/")) == 1
     assert store.drop_unfinished(datetime.now(UTC) + timedelta(hours=1)) == 1
-    assert swift.unfinished(PREFIX) == []
+    assert swift.unfinished(f"{PREFIX}/") == []
