@@ -99,9 +99,10 @@ class Topology(Cluster):
         """The digests below blobs/ in the bucket."""
         return {key.rpartition("/")[2] for key in self.swift.keys(f"{PREFIX}/blobs/")}
 
-    def staged(self) -> list[str]:
-        """Received parts of unfinished uploads."""
-        return self.swift.keys(f"{PREFIX}/staging/")
+    def staged(self, upload: str) -> list[str]:
+        """What the bucket holds of an unfinished upload: received parts, and multipart uploads that were begun."""
+        prefix = f"{PREFIX}/staging/{upload.replace('-', '')}/"
+        return self.swift.keys(prefix) + self.swift.unfinished(prefix)
 
     # ---------------------------------------------------------------- back to fair weather
 
