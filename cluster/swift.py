@@ -69,6 +69,8 @@ class Swift:
         self.folder = folder
         self.secret_key = secrets.token_hex(16)
         self.port = port or free_port()
+        self.allowed_skew_seconds = 900
+        """How far a request's time may be from the server's, as on AWS; set it before the first start."""
         self._ports = {name: free_port() for name in _RINGS} | {"proxy": self.port}
         self.parts = [_Part(name, folder, self._ports[name]) for name in _PARTS]
 
@@ -181,7 +183,10 @@ class Swift:
                 f"devices = {self.folder / 'devices'}\nmount_check = false\nfallocate_reserve = 0\n{patient}",
                 f"[pipeline:main]\npipeline = {name}-server\n[app:{name}-server]\nuse = egg:swift#{name}\n",
             )
-        own = {"s3api": f"location = {REGION}\n", "tempauth": f"user_hub_admin = {self.secret_key} .admin\n"}
+        own = {
+            "s3api": f"location = {REGION}\nallowable_clock_skew = {self.allowed_skew_seconds}\n",
+            "tempauth": f"user_hub_admin = {self.secret_key} .admin\n",
+        }
         filters = "".join(f"[filter:{name}]\nuse = egg:swift#{name}\n{own.get(name, '')}" for name in _PIPELINE.split())
         self._write(
             "proxy",

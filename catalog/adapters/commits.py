@@ -102,7 +102,8 @@ def _write_revision(
     adapter: Adapter, *, author: User, files: dict[str, Blob], tree: str, message: str, metadata: dict[str, Any]
 ) -> Revision:
     moment = datetime.now(UTC).replace(microsecond=0)
-    newest = adapter.revisions.order_by("-created_at", "-id").first()
+    # By their order of arrival: the clocks of two web processes may disagree about the time.
+    newest = adapter.revisions.order_by("-id").first()
     revision = Revision.objects.create(
         adapter=adapter,
         commit_id=_commit_id(tree, newest, author, moment, message),

@@ -34,7 +34,7 @@ def record_verdict(revision: Revision, *, inspection: dict[str, Any], base: Base
     ``inspection`` is ``kernels.formats.inspection.Inspection.as_dict()``. A revision that is no longer
     ``validating`` is left as it is, so that a late worker changes nothing.
     """
-    revision = _locked(revision)
+    revision = lock_revision(revision)
     if revision.state != RevisionState.VALIDATING:
         return revision
     facts = inspection.get("facts") or {}
@@ -153,7 +153,7 @@ def _change(
 
 
 def _pending(revision: Revision) -> Revision:
-    row = _locked(revision)
+    row = lock_revision(revision)
     if row.state != RevisionState.PENDING:
         raise Conflict(
             "not_reviewable",
@@ -163,7 +163,8 @@ def _pending(revision: Revision) -> Revision:
     return row
 
 
-def _locked(revision: Revision) -> Revision:
+def lock_revision(revision: Revision) -> Revision:
+    """The revision as it is now, locked after its adapter: whoever needs both takes them in this order."""
     Adapter.objects.select_for_update().get(pk=revision.adapter_id)
     return Revision.objects.select_for_update(of=("self",)).select_related("adapter__namespace").get(pk=revision.pk)
 

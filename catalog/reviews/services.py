@@ -6,7 +6,7 @@ from catalog.accounts.models import User
 from catalog.accounts.querysets import REVIEW_ROLES, is_staff
 from catalog.accounts.services import require_role
 from catalog.adapters.models import Revision, RevisionState
-from catalog.adapters.publication import publish_revision, reject_revision
+from catalog.adapters.publication import lock_revision, publish_revision, reject_revision
 from catalog.errors import Conflict, InvalidInput, NotPermitted
 from catalog.reviews.models import Decision, Review
 
@@ -29,7 +29,7 @@ def decide(actor: User, revision: Revision, *, decision: str, reason: str = "") 
     require_role(actor, revision.adapter.namespace, REVIEW_ROLES, "review")
     if revision.author_id == actor.pk and not is_staff(actor):
         raise NotPermitted("self_review", "nobody reviews what they pushed themselves", hint="Ask another reviewer.")
-    fresh = Revision.objects.select_for_update().get(pk=revision.pk)
+    fresh = lock_revision(revision)
     if fresh.state in (RevisionState.PUBLISHED, RevisionState.REJECTED, RevisionState.YANKED):
         raise Conflict("already_decided", f"{revision} is already {fresh.state}")
     review = Review.objects.create(revision=revision, reviewer=actor, decision=decision, reason=reason.strip())

@@ -1,6 +1,7 @@
 """One topology for the whole session, calmed before each test, and the people who use it."""
 
 import os
+import signal
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -11,6 +12,8 @@ from tests.faults.topology import Topology, why_not
 from tests.functional.real_adapters import make_lora, minilm_folder
 
 os.environ.setdefault("HF_HUB_OFFLINE", "1")
+# Whoever ends the run from outside (a time limit, a shutdown) leaves no process behind: the fixtures are torn down.
+signal.signal(signal.SIGTERM, signal.default_int_handler)
 
 
 @pytest.fixture(scope="session")

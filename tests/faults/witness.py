@@ -76,7 +76,8 @@ def assert_nothing_half_done(hub: Topology) -> None:
         """
         SELECT r.commit_id, r.state, v.state
           FROM adapters_revision r LEFT JOIN adapters_version v ON v.revision_id = r.id
-         WHERE (r.state IN ('published', 'yanked', 'withdrawn') AND v.state <> r.state)
+         WHERE (r.state IN ('published', 'yanked') AND v.state <> r.state)
+            OR (r.state = 'withdrawn' AND v.state NOT IN ('withdrawn', 'reserved'))
             OR (r.state IN ('invalid', 'rejected') AND v.id IS NOT NULL)
             OR (r.state IN ('validating', 'pending') AND v.state IS NOT NULL AND v.state <> 'reserved')
             OR NOT EXISTS (SELECT 1 FROM adapters_file f WHERE f.revision_id = r.id)
@@ -85,7 +86,7 @@ def assert_nothing_half_done(hub: Topology) -> None:
                                  WHERE j.id = r.validation_job_id AND j.state IN ('queued', 'running')))
         """
     )
-    assert broken == []
+    assert not broken, broken
     twice = hub.rows(
         "SELECT subject, count(*) FROM reviews_auditevent WHERE action = 'publish' GROUP BY subject HAVING count(*) > 1"
     )
