@@ -11,6 +11,9 @@ from tests.faults.topology import Topology
 from tests.faults.witness import assert_done_once, wait_until_ended
 from tests.functional.hub_process import Api
 
+# libfaketime 0.9.10 hands the kernel a negative time where Python 3.11 sleeps; waiting for nothing sleeps as well.
+SLEEP = "import select, time\ntime.sleep = lambda seconds: select.select([], [], [], seconds) and None\n"
+
 
 def set_clock(server: Server, offset: str) -> None:
     """Start a process again under libfaketime; timers, waits and files keep their own time."""
@@ -20,7 +23,10 @@ def set_clock(server: Server, offset: str) -> None:
         "FAKETIME": offset,
         "FAKETIME_DONT_FAKE_MONOTONIC": "1",
         "NO_FAKE_STAT": "1",
+        "PYTHONPATH": str(server.folder / "clock"),
     }
+    (server.folder / "clock").mkdir(exist_ok=True)
+    (server.folder / "clock" / "sitecustomize.py").write_text(SLEEP)
     server.stop()
     server.environment = {name: value for name, value in server.environment.items() if name not in fake}
     server.environment |= fake if offset else {}
