@@ -1,11 +1,13 @@
 """Bytes that nobody wants and bytes that changed: found, put aside, never handed out."""
 
 import json
+import threading
 from pathlib import Path
 
 import pytest
 
 from cluster.process import ServerFailedError
+from tests.faults.load import timed
 from tests.faults.people import WEIGHTS, People, announce, digest, finish, send
 from tests.faults.test_store import blob_key, run_client
 from tests.faults.topology import PREFIX, Topology, wait_until
@@ -20,7 +22,7 @@ def collect(hub: Topology) -> None:
     """Garbage collection as `manage.py` runs it, with a grace of one second."""
     hub.settings |= AT_ONCE
     try:
-        hub.manage("collect_garbage", "--orphans")
+        hub.manage("collect_garbage")
     finally:
         hub.settings = {name: value for name, value in hub.settings.items() if name not in AT_ONCE}
 
@@ -31,15 +33,24 @@ def test_bytes_that_a_failed_publish_left_are_collected_and_everything_published
 ) -> None:
     kept = people.push(people.fresh_name("kept"))
     wait_until_ended(hub, [kept], seconds=60)
-    files, name = people.files(), people.fresh_name("orphan")
-    upload = announce(people.author, name, files, version="1.0.0").json()
+    files = people.files() | {"ZULU.md": b"the last file"}
+    upload = announce(people.author, people.fresh_name("orphan"), files, version="1.0.0").json()
     send(people.author, upload, files)
-    # The database goes away for good after the bytes were written: the store's answer is where the request ends.
-    hub.store_proxy.faults[:] = [Fault("PUT", digest(files[WEIGHTS]), loses_answer=True)]
-    finish(people.author, upload, files)
-    hub.store_proxy.faults.clear()
+    # The web process dies between two files: the weights are in the store, and no revision says so.
+    hub.store_proxy.faults[:] = [Fault("PUT", digest(files["ZULU.md"]), delay_seconds=5)]
+    dying = people.api(people.author, hub.webs[1].url)
+    finishing = threading.Thread(target=lambda: timed(lambda: finish(dying, upload, files)))
+    finishing.start()
+    wait_until(lambda: digest(files[WEIGHTS]) in hub.blobs(), seconds=30, what="the weights were never written")
+    hub.webs[1].kill()
+    finishing.join(60)
     hub.swift.client.put_object(Bucket=BUCKET, Key=f"{PREFIX}/blobs/00/00/{'0' * 64}", Body=b"nobody's")
-    people.author("DELETE", f"/uploads/{upload['id']}")
+    # A day passes, and nobody comes back.
+    hub.rows(
+        "UPDATE uploads_upload SET expires_at = now() - interval '1 second', "
+        "finishing_since = now() - interval '1 hour' WHERE id = %s",
+        upload["id"],
+    )
     orphans = {digest(files[WEIGHTS]), "0" * 64}
     assert orphans <= hub.blobs()
 

@@ -33,8 +33,8 @@ def set_clock(server: Server, offset: str) -> None:
     server.start()
 
 
-@pytest.fixture
-def skewed(hub: Topology) -> Iterator[Topology]:
+@pytest.fixture(scope="module")
+def skewed(topology: Topology, people: People) -> Iterator[Topology]:
     """One worker and one web process an hour ahead, the other worker an hour behind.
 
     The store is told to overlook it: S3 refuses what was signed more than a quarter of an hour away from its own time,
@@ -42,11 +42,12 @@ def skewed(hub: Topology) -> Iterator[Topology]:
     """
     if not list(Path("/usr/lib").glob("*/faketime/libfaketimeMT.so.1")):
         pytest.skip("needs libfaketime: install faketime")
-    members = [(hub.workers[0], "+1h"), (hub.workers[1], "-1h"), (hub.webs[1], "+1h")]
+    topology.calm()
+    members = [(topology.workers[0], "+1h"), (topology.workers[1], "-1h"), (topology.webs[1], "+1h")]
     try:
         for member, offset in members:
             set_clock(member, offset)
-        yield hub
+        yield topology
     finally:
         for member, _ in members:
             set_clock(member, "")
