@@ -32,11 +32,12 @@ class Worker(Server):
     def is_ready(self) -> bool:
         """Whether it answers over the broker, so that it takes messages too."""
         from celery import Celery
+        from redis.exceptions import RedisError
 
         with Celery(broker=self.environment["HUB_BROKER_URL"], set_as_current=False) as application:
             try:
                 return bool(application.control.ping(destination=[self.node], timeout=0.5))
-            except OSError:
+            except (OSError, RedisError):
                 return False
 
 
