@@ -31,6 +31,7 @@ def test_jobs_whose_messages_died_with_redis_are_still_done(hub: Topology, peopl
     assert_done_once(hub, before + during, most_attempts=2)
 
 
+@pytest.mark.faults_full
 @pytest.mark.fault("Redis a black hole")
 def test_while_redis_swallows_packets_publishing_takes_seconds_and_reading_is_not_held_up(
     hub: Topology, people: People

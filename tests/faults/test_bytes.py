@@ -27,6 +27,7 @@ def collect(hub: Topology) -> None:
         hub.settings = {name: value for name, value in hub.settings.items() if name not in AT_ONCE}
 
 
+@pytest.mark.faults_full
 @pytest.mark.fault("orphan blob after a failed publish")
 def test_bytes_that_a_failed_publish_left_are_collected_and_everything_published_keeps_its_own(
     hub: Topology, people: People

@@ -14,7 +14,7 @@ from tests.faults.witness import assert_nothing_half_done, wait_until_ended
 
 
 @pytest.mark.fault("50 concurrent publishes of one version")
-@pytest.mark.parametrize("namespace", ["free", "team"])
+@pytest.mark.parametrize("namespace", ["free", pytest.param("team", marks=pytest.mark.faults_full)])
 def test_of_fifty_publishes_of_one_version_one_wins_and_no_other_is_visible(
     hub: Topology, people: People, namespace: str
 ) -> None:
@@ -83,7 +83,7 @@ def test_approving_and_deleting_at_once_never_leaves_anything_published_after_it
 
 
 @pytest.mark.fault("publish against delete and yank, approve against withdraw")
-@pytest.mark.parametrize("rounds", [4, pytest.param(20, marks=pytest.mark.faults_full)])
+@pytest.mark.parametrize("rounds", [pytest.param(20, marks=pytest.mark.faults_full)])
 def test_publishing_while_the_adapter_is_yanked_or_deleted_has_a_serial_order(
     hub: Topology, people: People, rounds: int
 ) -> None:

@@ -16,6 +16,7 @@ OUTAGE_SECONDS = 10
 FINE = {200, 201, 202}
 
 
+@pytest.mark.faults_full
 @pytest.mark.fault("database restarted")
 def test_while_the_database_restarts_callers_hear_503_and_soon_after_all_is_well(hub: Topology, people: People) -> None:
     urls = [web.url for web in hub.webs]
@@ -47,6 +48,7 @@ def test_while_the_database_restarts_callers_hear_503_and_soon_after_all_is_well
     assert_nothing_half_done(hub)
 
 
+@pytest.mark.faults_full
 @pytest.mark.fault("database connections exhausted")
 def test_when_all_connections_are_taken_callers_hear_503_and_health_says_so(hub: Topology, people: People) -> None:
     taken: list[psycopg.Connection[tuple[object, ...]]] = []

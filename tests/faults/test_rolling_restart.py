@@ -21,6 +21,7 @@ SLOW_CLIENTS = 50
 BYTES_A_SECOND = 2_000
 
 
+@pytest.mark.faults_full
 @pytest.mark.fault("rolling restart")
 def test_while_web_processes_are_replaced_one_by_one_no_request_fails(hub: Topology, people: People) -> None:
     api = people.api(people.author, hub.url)
@@ -47,6 +48,7 @@ def test_while_web_processes_are_replaced_one_by_one_no_request_fails(hub: Topol
     wait_until(hub.is_idle, seconds=120, what=lambda: f"jobs are left: {hub.unfinished_jobs()}")
 
 
+@pytest.mark.faults_full
 @pytest.mark.fault("rolling restart")
 def test_a_worker_told_to_stop_gives_its_job_back_at_once(hub: Topology, people: People) -> None:
     pushes = people.push_many(6, "rolling")
@@ -79,6 +81,7 @@ def test_fifty_slow_downloads_leave_the_api_as_quick_as_it_was(hub: Topology, pe
     assert quantile(busy.answers, 0.95) <= 2 * max(quantile(idle.answers, 0.95), 0.05)
 
 
+@pytest.mark.faults_full
 @pytest.mark.fault("slow clients")
 def test_fifty_clients_that_send_their_headers_slowly_leave_the_api_free(hub: Topology, people: People) -> None:
     api = people.api(people.author, hub.url)

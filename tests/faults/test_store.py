@@ -25,7 +25,7 @@ ERROR_200 = (
 
 
 @pytest.mark.fault("S3 fails in bursts")
-@pytest.mark.parametrize("status", [500, 503])
+@pytest.mark.parametrize("status", [503, pytest.param(500, marks=pytest.mark.faults_full)])
 def test_a_burst_of_failures_is_retried_and_nobody_notices(hub: Topology, people: People, status: int) -> None:
     hub.store_proxy.faults += [Fault(method, times=2, status=status) for method in ("PUT", "GET", "HEAD", "POST")]
     push = people.push(people.fresh_name("burst"))
@@ -36,6 +36,7 @@ def test_a_burst_of_failures_is_retried_and_nobody_notices(hub: Topology, people
     assert (answer.status_code, answer.content) == (200, push.files[WEIGHTS])
 
 
+@pytest.mark.faults_full
 @pytest.mark.fault("S3 fails in bursts")
 def test_a_store_that_answers_slowly_delays_a_push_and_breaks_nothing(hub: Topology, people: People) -> None:
     hub.store_proxy.faults += [Fault(method, delay_seconds=1.0) for method in ("PUT", "GET", "HEAD", "POST")]
@@ -123,6 +124,7 @@ def test_a_client_goes_on_where_the_store_cut_it_off_and_the_digest_is_right(
     assert json.loads(pulled.stdout)["transferred_bytes"] == sum(len(content) for content in large.values())
 
 
+@pytest.mark.faults_full
 @pytest.mark.fault("S3 cuts a download")
 def test_a_download_that_never_ends_well_leaves_nothing_under_the_final_name(
     hub: Topology, people: People, tmp_path: Path

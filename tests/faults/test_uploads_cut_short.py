@@ -65,7 +65,7 @@ def test_of_a_client_that_left_half_way_nothing_is_visible_and_its_bytes_go_with
 
 
 @pytest.mark.fault("web process killed in an upload")
-@pytest.mark.parametrize("victim", ["master", "hand"])
+@pytest.mark.parametrize("victim", ["hand", pytest.param("master", marks=pytest.mark.faults_full)])
 def test_an_upload_whose_web_process_was_killed_goes_on_at_the_other(
     hub: Topology, people: People, victim: str
 ) -> None:

@@ -27,6 +27,8 @@ _IMPATIENT = {
     "HUB_JOB_LEASE_SECONDS": str(LEASE_SECONDS),
     "HUB_JOB_SWEEP_SECONDS": "1",
     "HUB_JOB_LOOK_SECONDS": "1",
+    # One job at a time for each worker, so that a worker's child is its job's.
+    "HUB_WORKER_THREADS": "1",
     "HUB_PART_SIZE_BYTES": str(128 << 10),
     "HUB_CHILD_SECONDS": "20",
     "HF_HUB_OFFLINE": "1",
@@ -107,7 +109,7 @@ class Topology(Cluster):
 
     # ---------------------------------------------------------------- back to fair weather
 
-    def calm(self, *, seconds: float = 60) -> None:
+    def calm(self, *, seconds: float = 120) -> None:
         """Heal everything, and return when the hub answers and no job is left that somebody waits for."""
         self.clear_the_weather()
         for service in (self.postgres, self.redis, self.swift):

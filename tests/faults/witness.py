@@ -80,7 +80,8 @@ def assert_nothing_half_done(hub: Topology) -> None:
             OR (r.state = 'withdrawn' AND v.state NOT IN ('withdrawn', 'reserved'))
             OR (r.state IN ('invalid', 'rejected') AND v.id IS NOT NULL)
             OR (r.state IN ('validating', 'pending') AND v.state IS NOT NULL AND v.state <> 'reserved')
-            OR NOT EXISTS (SELECT 1 FROM adapters_file f WHERE f.revision_id = r.id)
+            OR (r.state IN ('validating', 'pending', 'published', 'yanked')
+                AND NOT EXISTS (SELECT 1 FROM adapters_file f WHERE f.revision_id = r.id))
             OR (r.state = 'validating'
                 AND NOT EXISTS (SELECT 1 FROM jobs_job j
                                  WHERE j.id = r.validation_job_id AND j.state IN ('queued', 'running')))
