@@ -35,7 +35,13 @@ def snapshots(backup: Path) -> list[dict[str, object]]:
 
 @pytest.mark.slow
 @pytest.mark.fault("backup at a busy moment, restored elsewhere")
-@pytest.mark.parametrize("has_servers", [False, True], ids=["sqlite and a folder", "postgresql and s3"])
+@pytest.mark.parametrize(
+    "has_servers",
+    [
+        pytest.param(False, id="sqlite and a folder"),
+        pytest.param(True, id="postgresql and s3", marks=pytest.mark.faults_full),
+    ],
+)
 def test_a_backup_at_a_busy_moment_restores_elsewhere(has_servers: bool, tmp_path: Path):
     if has_servers and (reason := postgres.why_not() or swift.why_not(tmp_path)):
         pytest.skip(reason)
