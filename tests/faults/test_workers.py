@@ -86,7 +86,7 @@ def assert_no_scratch(hub: Topology) -> None:
 
 
 @pytest.mark.fault("worker child killed")
-@pytest.mark.parametrize("kills", [3, pytest.param(20, marks=pytest.mark.faults_full)])
+@pytest.mark.parametrize("kills", [pytest.param(20, marks=pytest.mark.faults_full)])
 def test_a_validation_whose_child_is_killed_at_a_random_moment_ends_with_the_same_verdict(
     hub: Topology, people: People, kills: int
 ) -> None:
