@@ -147,6 +147,8 @@ HUB_GC_GRACE_SECONDS = env.int("HUB_GC_GRACE_SECONDS", default=24 * 3600)
 HUB_GC_WAIT_SECONDS = env.int("HUB_GC_WAIT_SECONDS", default=3600)
 HUB_GC_EVERY_SECONDS = env.int("HUB_GC_EVERY_SECONDS", default=3600)
 HUB_KEEP_REFUSED_DAYS = env.int("HUB_KEEP_REFUSED_DAYS", default=30)
+# Jobs that ended, with their logs; 0 keeps them for ever.
+HUB_KEEP_JOBS_DAYS = env.int("HUB_KEEP_JOBS_DAYS", default=90)
 # How much of the store is hashed again every day.
 HUB_SCRUB_SHARE = env.float("HUB_SCRUB_SHARE", default=0.02)
 # How long a process counts downloads in memory before it writes them; what a kill loses. 0 writes each at once.

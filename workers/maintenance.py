@@ -1,4 +1,4 @@
-"""What the hub does for itself now and then: collect garbage every hour, scrub every day. Every worker offers to."""
+"""What the hub does for itself now and then: garbage every hour, scrub and old jobs daily. Every worker offers to."""
 
 import logging
 import threading
@@ -7,7 +7,7 @@ from collections.abc import Callable
 from django.conf import settings
 from django.db import close_old_connections
 
-from catalog.retention import collection, scrubbing
+from catalog.retention import collection, pruning, scrubbing
 from catalog.retention.routines import is_my_turn
 
 log = logging.getLogger(__name__)
@@ -25,10 +25,16 @@ def scrub(stopped: threading.Event | None = None) -> None:
     scrubbing.scrub(share=settings.HUB_SCRUB_SHARE, is_stopping=stopped.is_set if stopped else None)
 
 
+def prune_jobs(stopped: threading.Event | None = None) -> None:
+    """Delete jobs that ended long ago; the rest is left to the next run where ``stopped`` is set."""
+    pruning.prune_jobs(is_stopping=stopped.is_set if stopped else None)
+
+
 def run_due(stopped: threading.Event | None = None) -> None:
     """Do whatever is due. Any number of processes may ask at any time; each routine falls to one of them."""
     run_if_due("collect_garbage", settings.HUB_GC_EVERY_SECONDS, collect_garbage)
     run_if_due("scrub", _DAY_SECONDS, lambda: scrub(stopped))
+    run_if_due("prune_jobs", _DAY_SECONDS, lambda: prune_jobs(stopped))
 
 
 def run_if_due(name: str, every_seconds: float, routine: Callable[[], None]) -> None:

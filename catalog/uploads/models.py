@@ -54,7 +54,7 @@ class UploadFile(models.Model):
     index = models.PositiveIntegerField()
     path = models.CharField(max_length=300)
     size_bytes = models.BigIntegerField()
-    multipart = models.TextField(blank=True, default="")
+    multipart = models.TextField(blank=True, default="", db_default="")
 
     class Meta:
         constraints = [

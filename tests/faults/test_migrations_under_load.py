@@ -173,11 +173,6 @@ def test_an_upgrade_of_100_000_rows_holds_no_request_up(upgrade: OldCode) -> Non
 
 @pytest.mark.faults_full
 @pytest.mark.fault("migration under load: the old code goes on")
-@pytest.mark.xfail(
-    strict=True,
-    reason="search/0004 drops columns in the release that stops using them: old web processes fail to list until the "
-    "new ones have replaced them; the columns should go one release later",
-)
 def test_the_code_of_the_release_before_goes_on_beside_the_new_tables(upgrade: OldCode) -> None:
     assert upgrade.broken == set()
 

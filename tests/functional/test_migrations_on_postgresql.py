@@ -91,3 +91,26 @@ def test_requests_keep_their_limits_after_a_migration_in_the_same_process(manage
     )
     shown = manage("shell", "--no-imports", "-c", script)
     assert shown.stdout.splitlines()[-3:] == ["('5s',)", "('5s',)", "10"], shown.stdout + shown.stderr
+
+
+def test_a_retired_column_stays_for_the_release_before_and_asks_nothing_of_this_one(
+    manage: Manage, postgres: PostgresServer
+) -> None:
+    def column() -> list[tuple[object, ...]]:
+        question = "SELECT is_nullable, column_default FROM information_schema.columns WHERE column_name = 'text' "
+        return postgres.execute(f"{question} AND table_name = 'search_searchentry'", database=DATABASE)
+
+    assert column() == [("NO", "''::text")]
+    assert manage("migrate", "search", "0004", "--verbosity=0").returncode == 0
+    assert column() == [("NO", None)]
+    assert manage("migrate", "--verbosity=0").returncode == 0
+    assert column() == [("NO", "''::text")]
+    # The release after drops it, where it is.
+    drop = (
+        "from django.db import connection; from catalog.retiring import DropRetired;"
+        "drop = DropRetired('search_searchentry', 'text');"
+        "editor = connection.schema_editor().__enter__();"
+        "[drop.database_forwards('search', editor, None, None) for _ in range(2)]; editor.__exit__(None, None, None)"
+    )
+    dropped = manage("shell", "--no-imports", "-c", drop)
+    assert (dropped.returncode, column()) == (0, []), dropped.stderr

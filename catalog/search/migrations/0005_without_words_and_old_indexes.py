@@ -3,6 +3,8 @@
 import django.db.models.deletion
 from django.db import migrations, models
 
+from catalog.retiring import RetireField
+
 
 class Migration(migrations.Migration):
     """Each step holds its lock for a moment only."""
@@ -10,10 +12,6 @@ class Migration(migrations.Migration):
     dependencies = [("search", "0004_indexes_for_a_million")]
 
     operations = [
-        migrations.RemoveField(
-            model_name='searchentry',
-            name='text',
-        ),
         migrations.AlterField(
             model_name='searchentry',
             name='base_model',
@@ -39,4 +37,6 @@ class Migration(migrations.Migration):
             name='task',
             field=models.CharField(blank=True, max_length=80),
         ),
+        # The release before lists and writes this column. It goes with the next one: DropRetired("search_searchentry", "text").
+        RetireField("searchentry", "text", default=models.TextField(blank=True, db_default="")),
     ]

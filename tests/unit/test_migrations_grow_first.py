@@ -1,0 +1,55 @@
+"""An upgrade under load: old and new code write the same tables, so migrations only ever add to them."""
+
+from collections.abc import Iterator
+
+import pytest
+from django.core.management import call_command
+from django.db import migrations, models
+from django.db.migrations.loader import MigrationLoader
+from django.db.migrations.operations.base import Operation
+from django.db.models import NOT_PROVIDED
+
+from catalog.retiring import RetireField
+
+OURS = ("accounts", "adapters", "bases", "evidence", "jobs", "retention", "reviews", "search", "uploads")
+TAKING_AWAY = (migrations.RemoveField, migrations.DeleteModel, migrations.RenameField, migrations.RenameModel)
+
+
+def our_operations() -> Iterator[tuple[str, Operation, set[str]]]:
+    """Every step of our migrations, and the tables that are new in the same migration."""
+    for (app, name), migration in sorted(MigrationLoader(None).disk_migrations.items()):
+        if app in OURS:
+            made = {step.name_lower for step in migration.operations if isinstance(step, migrations.CreateModel)}
+            for step in migration.operations:
+                yield f"{app}/{name}", step, made
+
+
+def test_there_are_migrations_to_look_at() -> None:
+    assert len({name for name, _, _ in our_operations()}) > 10
+
+
+@pytest.mark.django_db
+def test_the_migrations_are_those_of_the_models() -> None:
+    call_command("makemigrations", check=True, dry_run=True, verbosity=0)
+
+
+def test_no_migration_takes_away_what_the_release_before_uses() -> None:
+    taken = [
+        f"{name}: {step.describe()}"
+        for name, step, _ in our_operations()
+        if isinstance(step, TAKING_AWAY) and not isinstance(step, RetireField)
+    ]
+    assert not taken, "retire a field first (catalog.retiring.RetireField)"
+
+
+def test_a_new_column_may_be_left_out_by_the_release_before() -> None:
+    demanding = [
+        f"{name}: {step.describe()}"
+        for name, step, made in our_operations()
+        if isinstance(step, migrations.AddField)
+        and step.model_name_lower not in made
+        and not isinstance(step.field, models.ManyToManyField)
+        and not step.field.null
+        and step.field.db_default is NOT_PROVIDED
+    ]
+    assert not demanding, "null=True, or a db_default"
