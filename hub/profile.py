@@ -30,14 +30,16 @@ def is_production(*, database_url: str, broker_url: str, storage_url: str, decla
     )
 
 
-def database_settings(url: str, data_dir: Path, *, pool_size: int, statement_seconds: int) -> dict[str, Any]:
+def database_settings(
+    url: str, data_dir: Path, *, pool_size: int, statement_seconds: int, is_prepared: bool = True
+) -> dict[str, Any]:
     """Django's settings of the database at ``url``; empty stands for SQLite in ``data_dir``.
 
     An unknown scheme gives Django's backend that refuses every query, and a system check that says so.
     """
     scheme = scheme_of(url)
     if scheme in _POSTGRES:
-        return _postgres(url, pool_size=pool_size, statement_seconds=statement_seconds)
+        return _postgres(url, pool_size=pool_size, statement_seconds=statement_seconds, is_prepared=is_prepared)
     if not url or scheme == "sqlite":
         path = url.partition("://")[2]
         # sqlite:///relative, sqlite:////absolute
@@ -70,7 +72,7 @@ def _sqlite(path: Path) -> dict[str, Any]:
     }
 
 
-def _postgres(url: str, *, pool_size: int, statement_seconds: int) -> dict[str, Any]:
+def _postgres(url: str, *, pool_size: int, statement_seconds: int, is_prepared: bool) -> dict[str, Any]:
     from hub.postgres import bounded_connection
 
     split = urlsplit(url)
@@ -86,6 +88,8 @@ def _postgres(url: str, *, pool_size: int, statement_seconds: int) -> dict[str, 
         "CONN_HEALTH_CHECKS": True,
         "OPTIONS": {
             "connect_timeout": _CONNECT_SECONDS,
+            # None: nothing is prepared, whoever asks for it.
+            "prepare_threshold": 5 if is_prepared else None,
             "application_name": "adapter-hub",
             # A server that vanished without a word is noticed while a query waits and while nothing is said.
             "keepalives_idle": 10,

@@ -102,12 +102,15 @@ TEMPLATES = [
     },
 ]
 
+# Whether PostgreSQL plans the most frequent statements once for each connection.
+HUB_DATABASE_PREPARED = env.bool("HUB_DATABASE_PREPARED", default=True)
 DATABASES = {
     "default": database_settings(
         DATABASE_URL,
         HUB_DATA_DIR,
         pool_size=env.int("HUB_DATABASE_POOL", default=8),
         statement_seconds=env.int("HUB_DATABASE_STATEMENT_SECONDS", default=30),
+        is_prepared=HUB_DATABASE_PREPARED,
     )
 }
 CACHES = {"default": cache_settings(HUB_BROKER_URL)}

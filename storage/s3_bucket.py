@@ -17,6 +17,7 @@ from botocore.exceptions import BotoCoreError, ClientError, NoCredentialsError, 
 
 from storage.hashing import CHUNK_BYTES
 from storage.interface import StorageError
+from storage.s3_signing import DownloadSigner
 from storage.url import S3Location
 
 _ABSENT = frozenset({"404", "NoSuchKey", "NotFound"})
@@ -33,9 +34,12 @@ class Bucket:
         self._name = location.bucket
         self._prefix = location.prefix
         self._max_attempts = max_attempts
-        self._client = _connect(location, location.endpoint, max_attempts)
+        # A session of its own: boto3's default one must not be used from several threads at once.
+        session = boto3.session.Session()
+        self._client = _connect(session, location, location.endpoint, max_attempts)
         # A signature covers the host, so that URLs for clients are signed for the address that they use.
-        self._signer = _connect(location, location.public, max_attempts) if location.public else self._client
+        self._signer = _connect(session, location, location.public, max_attempts) if location.public else self._client
+        self._downloads = DownloadSigner(session.get_credentials(), region=location.region, seconds=GRANT_SECONDS)
 
     def call(self, operation: str, key: str, **values: Any) -> Any:
         """One operation on one object, by boto3's name for it. Raises StorageError."""
@@ -62,6 +66,20 @@ class Bucket:
                 operation, Params={"Bucket": self._name, "Key": self._prefix + key, **values}, ExpiresIn=GRANT_SECONDS
             )
         return url
+
+    def presign_download(self, key: str, *, disposition: str, media_type: str) -> str:
+        """The same for a GET of an object, in a twentieth of the time: a pull asks for it for each file."""
+        named = {"ResponseContentDisposition": disposition, "ResponseContentType": media_type}
+        said = {"response-content-disposition": disposition, "response-content-type": media_type}
+        with _translated(f"presign get_object {key}"):
+            if self._downloads.learn(self._prefix + key, said, lambda: self.presign("get_object", key, **named)):
+                return self._downloads.url(self._prefix + key, said)
+        return self.presign("get_object", key, **named)
+
+    @property
+    def signs_downloads_itself(self) -> bool:
+        """Whether :meth:`presign_download` goes without botocore, once it was called."""
+        return self._downloads.is_ready
 
     def listing(self, prefix: str) -> Iterator[tuple[str, int]]:
         """Key and size in bytes of every object below ``prefix``, in the order of their keys, a page at a time."""
@@ -175,7 +193,7 @@ def _some(body: Any, amount: int, key: str) -> bytes:
     return chunk
 
 
-def _connect(location: S3Location, endpoint: str, max_attempts: int) -> Any:
+def _connect(session: Any, location: S3Location, endpoint: str, max_attempts: int) -> Any:
     """A client; boto3 looks for credentials in the environment, in shared files and in the role of the machine."""
     config = Config(
         # "standard" waits between attempts for a random part of a time that doubles.
@@ -189,10 +207,7 @@ def _connect(location: S3Location, endpoint: str, max_attempts: int) -> Any:
         max_pool_connections=32,
         tcp_keepalive=True,
     )
-    # A session of its own: boto3's default one must not be used from several threads at once.
-    return boto3.session.Session().client(
-        "s3", endpoint_url=endpoint or None, region_name=location.region, config=config
-    )
+    return session.client("s3", endpoint_url=endpoint or None, region_name=location.region, config=config)
 
 
 @contextmanager

@@ -63,12 +63,8 @@ class S3Direct:
         self._bucket.abort(part_key(staging, 1), multipart)
 
     def blob_url(self, sha256: str, *, filename: str) -> str:
-        return self._bucket.presign(
-            "get_object",
-            blob_key(sha256),
-            ResponseContentDisposition=f'attachment; filename="{filename}"',
-            ResponseContentType=_MEDIA_TYPE,
-        )
+        disposition = f'attachment; filename="{filename}"'
+        return self._bucket.presign_download(blob_key(sha256), disposition=disposition, media_type=_MEDIA_TYPE)
 
     def _listed(self, staging: str, multipart: str) -> list[dict[str, Any]] | None:
         try:

@@ -53,9 +53,9 @@ def add_blob(receipt: BlobReceipt) -> Blob:
     return blob
 
 
-def require_stored(blob: Blob) -> None:
-    """Raise Busy ``blob_damaged`` unless the blob's bytes are here and right."""
-    if blob.state != BlobState.STORED:
+def require_stored(state: str) -> None:
+    """Raise Busy ``blob_damaged`` unless a blob in this state has its bytes here and right."""
+    if state != BlobState.STORED:
         raise Busy(
             "blob_damaged",
             "the store's copy of this file is damaged, and the hub does not hand it out",

@@ -1,15 +1,19 @@
 """What a name such as ``org/name@1.2.0`` means to somebody."""
 
 import re
+from dataclasses import dataclass
+from typing import Any
 
-from django.db.models import Q
+from django.db.models import Q, QuerySet
 
 from catalog.accounts.querysets import Actor
-from catalog.adapters.models import Adapter, File, Revision, RevisionState
+from catalog.accounts.viewers import kind_of, viewer_like
+from catalog.adapters.models import Adapter, Revision, RevisionState
+from catalog.compiled import CompiledQuery, StandIns
 from catalog.errors import Gone, NotFound
 from catalog.names import fold, split_full_name
 
-_BLOB_FIELDS = ("blob__sha256", "blob__size_bytes", "blob__state")
+_FILE_FIELDS = ("files__blob_id", "files__blob__size_bytes", "files__blob__state")
 _COMMIT_ID = re.compile(r"[0-9a-f]{40}")
 
 
@@ -48,20 +52,49 @@ def get_revision(actor: Actor, adapter: Adapter, ref: str = "") -> Revision:
     )
 
 
-def get_file(actor: Actor, full_name: str, ref: str, path: str) -> File:
-    """One file with its blob and its revision's adapter id, in one narrow question: a pull asks it for each file.
+@dataclass(frozen=True)
+class FoundFile:
+    """One file of a revision: whose it is, and where its bytes are."""
+
+    adapter_id: int
+    sha256: str
+    size_bytes: int
+    state: str
+
+
+def _file_of(stand_ins: StandIns, shape: tuple[str, str]) -> QuerySet[Revision, Any]:
+    viewer, meant = shape
+    revisions = Revision.objects.visible_to(viewer_like(viewer, stand_ins)).exclude(state=RevisionState.WITHDRAWN)
+    found = revisions.filter(
+        **{meant: stand_ins.text("ref")},
+        adapter__folded=stand_ins.text("name"),
+        adapter__namespace__folded=stand_ins.text("namespace"),
+        files__path=stand_ins.text("path"),
+    )
+    return found.values_list("adapter_id", *_FILE_FIELDS)
+
+
+_file = CompiledQuery(_file_of)
+
+
+def _what_it_may_be(ref: str) -> tuple[str, ...]:
+    """Columns to look for ``ref`` in, the likeliest first."""
+    if _COMMIT_ID.fullmatch(ref):
+        return ("commit_id",)
+    return ("version__name", "refs__name") if ref[:1].isdigit() else ("refs__name", "version__name")
+
+
+def get_file(actor: Actor, full_name: str, ref: str, path: str) -> FoundFile:
+    """One file, in one narrow question: a pull asks it for each file.
 
     Raises:
         NotFound, Gone: as :func:`get_adapter` and :func:`get_revision`; ``bytes_removed``.
     """
     namespace, name = split_full_name(full_name)
-    is_meant = Q(commit_id=ref) if _COMMIT_ID.fullmatch(ref) else Q(version__name=ref) | Q(refs__name=ref)
-    revisions = Revision.objects.visible_to(actor).exclude(state=RevisionState.WITHDRAWN)
-    revisions = revisions.filter(is_meant, adapter__folded=fold(name), adapter__namespace__folded=fold(namespace))
-    files = File.objects.filter(path=path, revision__in=revisions.values("pk")).select_related("blob", "revision")
-    found = files.only("path", "revision__adapter_id", *_BLOB_FIELDS).first()
-    if found is not None:
-        return found
+    given = {"namespace": fold(namespace), "name": fold(name), "ref": ref, "path": path, "viewer": actor.pk}
+    for meant in _what_it_may_be(ref):
+        if rows := _file.rows((kind_of(actor), meant), **given):
+            return FoundFile(*rows[0])
     # Only now it matters what exactly is missing.
     revision = get_revision(actor, get_adapter(actor, full_name), ref)
     if revision.manifest is not None:

@@ -11,8 +11,7 @@ from rest_framework.response import Response
 from rest_framework.views import APIView
 
 from catalog.adapters.blobs import require_stored
-from catalog.adapters.models import Blob
-from catalog.adapters.queries import get_file
+from catalog.adapters.queries import FoundFile, get_file
 from catalog.search.downloads import count_download
 from catalog.store import blob_store
 
@@ -28,19 +27,19 @@ class FileView(APIView):
     @extend_schema(summary="Download a file", responses={(200, "application/octet-stream"): OpenApiTypes.BINARY})
     def get(self, request: Request, namespace: str, name: str, ref: str, path: str) -> HttpResponseBase:
         file = get_file(request.user, f"{namespace}/{name}", ref, path)
-        response = serve_blob(request, file.blob, name=path.rpartition("/")[2])
+        response = serve_file(request, file, name=path.rpartition("/")[2])
         if request.method == "GET" and path.endswith(_WEIGHTS) and _starts_here(request, response):
-            count_download(file.revision.adapter_id)
+            count_download(file.adapter_id)
         return response
 
 
-def serve_blob(request: Request, blob: Blob, *, name: str) -> HttpResponseBase:
-    """A blob as 200, 206, 302, 304 or 416; its ETag is the quoted SHA-256, and it is never shown inline.
+def serve_file(request: Request, file: FoundFile, *, name: str) -> HttpResponseBase:
+    """A file as 200, 206, 302, 304 or 416; its ETag is the quoted SHA-256, and it is never shown inline.
 
     The caller has asked for permission already: the 302 leads to the store itself, by a URL that soon runs out.
     """
-    require_stored(blob)
-    etag = f'"{blob.sha256}"'
+    require_stored(file.state)
+    etag = f'"{file.sha256}"'
     headers = {
         "ETag": etag,
         "Accept-Ranges": "bytes",
@@ -50,24 +49,24 @@ def serve_blob(request: Request, blob: Blob, *, name: str) -> HttpResponseBase:
     if _matches(request.headers.get("If-None-Match", ""), etag):
         return HttpResponse(status=304, headers=headers)
     direct = blob_store().direct
-    if direct is not None and request.method == "GET" and blob.size_bytes > _DIRECT_FROM_BYTES:
-        url = direct.blob_url(blob.sha256, filename=name)
+    if direct is not None and request.method == "GET" and file.size_bytes > _DIRECT_FROM_BYTES:
+        url = direct.blob_url(file.sha256, filename=name)
         return HttpResponse(status=302, headers={"Location": url, "ETag": etag, "Cache-Control": "no-store"})
-    wanted = _range(request, blob, etag)
+    wanted = _range(request, file, etag)
     if wanted is None:
-        start, length, status = 0, blob.size_bytes, 200
+        start, length, status = 0, file.size_bytes, 200
     else:
         start, length = wanted
         if length <= 0:
-            headers["Content-Range"] = f"bytes */{blob.size_bytes}"
-            detail = f"the file has {blob.size_bytes} bytes; received {request.headers.get('Range')}"
+            headers["Content-Range"] = f"bytes */{file.size_bytes}"
+            detail = f"the file has {file.size_bytes} bytes; received {request.headers.get('Range')}"
             return Response({"code": "range_not_satisfiable", "detail": detail}, status=416, headers=headers)
-        headers["Content-Range"] = f"bytes {start}-{start + length - 1}/{blob.size_bytes}"
+        headers["Content-Range"] = f"bytes {start}-{start + length - 1}/{file.size_bytes}"
         status = 206
     headers["Content-Length"] = str(length)
     if request.method == "HEAD":
         return HttpResponse(status=status, headers=headers, content_type="application/octet-stream")
-    chunks = blob_store().read(blob.sha256, start=start, length=length)
+    chunks = blob_store().read(file.sha256, start=start, length=length)
     return StreamingHttpResponse(chunks, status=status, headers=headers, content_type="application/octet-stream")
 
 
@@ -82,7 +81,7 @@ def _matches(header: str, etag: str) -> bool:
     return etag in (tag.strip().removeprefix("W/") for tag in header.split(",")) or header.strip() == "*"
 
 
-def _range(request: Request, blob: Blob, etag: str) -> tuple[int, int] | None:
+def _range(request: Request, file: FoundFile, etag: str) -> tuple[int, int] | None:
     """Start and length of the one range asked for; None for the whole file, a length of 0 if it cannot be met."""
     header = request.headers.get("Range", "")
     match = _RANGE.fullmatch(header.replace(" ", ""))
@@ -90,9 +89,9 @@ def _range(request: Request, blob: Blob, etag: str) -> tuple[int, int] | None:
         return None
     first, last = match.groups()
     if not first:
-        length = min(int(last), blob.size_bytes)
-        return blob.size_bytes - length, length
+        length = min(int(last), file.size_bytes)
+        return file.size_bytes - length, length
     if last and int(last) < int(first):
         return None
-    start, end = int(first), min(int(last) if last else blob.size_bytes, blob.size_bytes - 1)
+    start, end = int(first), min(int(last) if last else file.size_bytes, file.size_bytes - 1)
     return start, max(end - start + 1, 0)

@@ -5,7 +5,7 @@ from django.contrib.auth.models import AnonymousUser
 
 from catalog.adapters.models import Adapter, Revision
 from catalog.adapters.publication import delete_adapter, reject_revision, yank_version
-from catalog.adapters.queries import get_adapter, get_revision
+from catalog.adapters.queries import get_adapter, get_file, get_revision
 from catalog.errors import NotFound
 from catalog.jobs.models import Job
 from catalog.search.queries import SearchQuery, matching
@@ -81,9 +81,14 @@ def test_who_sees_what(people, visibility, state, see_adapter, see_revision, see
         if name in see_revision:
             adapter = get_adapter(people[name], "LAB/Ner")
             assert get_revision(people[name], adapter, revision.commit_id).files.count() == 3
+            file = get_file(people[name], "LAB/Ner", revision.commit_id, "README.md")
+            assert file.sha256 == revision.files.get(path="README.md").blob_id
         else:
             with pytest.raises(NotFound):
                 get_revision(people[name], get_adapter(people[name], "lab/ner"), revision.commit_id)
+            for ref in (revision.commit_id, "1.0.0", "main"):
+                with pytest.raises(NotFound):
+                    get_file(people[name], "lab/ner", ref, "README.md")
 
 
 @pytest.mark.parametrize("name", VIEWERS)
@@ -98,6 +103,18 @@ def test_absent_and_hidden_raise_the_same(people, name):
         get_adapter(people[name], "lab/ner")
     assert hidden.value.as_dict() == {**absent.value.as_dict(), "detail": hidden.value.detail}
     assert hidden.value.detail == absent.value.detail.replace("lab/other", "lab/ner")
+
+
+def test_one_member_after_the_other_sees_his_own_files(people):
+    other = make_user("other")
+    make_namespace(other, "theirs")
+    publish(people["owner"], visibility="private", version="1.0.0")
+    publish(other, None, "theirs/ner", visibility="private", version="1.0.0")
+    for name, seen in (("lab/ner", people["owner"]), ("theirs/ner", other), ("lab/ner", people["reader"])):
+        assert get_file(seen, name, "1.0.0", "README.md").size_bytes
+    for name, unseen in (("lab/ner", other), ("theirs/ner", people["owner"]), ("theirs/ner", people["anonymous"])):
+        with pytest.raises(NotFound):
+            get_file(unseen, name, "1.0.0", "README.md")
 
 
 def test_a_pending_revision_of_a_public_adapter_stays_hidden_beside_a_published_one(people):

@@ -119,6 +119,28 @@ def test_a_file_is_found_by_one_question_to_the_database(client, django_assert_n
         client.head(URL.replace("1.0.0", ref))
 
 
+def test_a_token_costs_one_question_more(client, django_assert_num_queries):
+    caller = client_of(make_user("reader"))
+    caller.head(URL)
+    with django_assert_num_queries(2):
+        assert caller.head(URL).status_code == 200
+
+
+@pytest.mark.parametrize("user", [None, "stranger"])
+def test_a_stranger_cannot_tell_a_private_file_from_none(client, user):
+    shy = make_user("shy")
+    make_namespace(shy, "hidden")
+    publish(shy, {"w.safetensors": b"secret"}, "hidden/one", visibility="private", version="1.0.0")
+    caller = client_of(make_user(user) if user else None)
+    answers = []
+    for name in ("hidden/one", "hidden/two"):
+        answer = caller.get(f"{API}/adapters/{name}/files/1.0.0/w.safetensors")
+        headers = {key: value for key, value in answer.items() if key != "X-Request-ID"}
+        answers.append((answer.status_code, headers, answer.content.replace(name.encode(), b"hidden/any")))
+    assert answers[0] == answers[1]
+    assert answers[0][0] == 404
+
+
 def test_a_download_counts_once_and_only_for_weights(client):
     url = f"{API}/adapters/lab/ner/files/1.0.0/w.safetensors"
     body_of(client.get(URL))
