@@ -113,7 +113,7 @@ def project_pool(basis: Basis, pool: Pool) -> tuple[Tensor, Tensor]:
     if basis.is_diagonal:
         return _project_diagonal(basis, pool)
     b, a = pool.images(basis.U, basis.V)
-    return b.mT @ a, residuals(pool, basis.U, basis.V)
+    return b.mT @ a, residuals(pool, basis.U, basis.V, (b, a))
 
 
 def diagonal_gram(U: Tensor, V: Tensor) -> Tensor:
@@ -135,4 +135,4 @@ def _project_diagonal(basis: Basis, pool: Pool) -> tuple[Tensor, Tensor]:
     Qu, Ru = torch.linalg.qr(basis.U)
     Qv, Rv = torch.linalg.qr(basis.V)
     lifted = (Ru.double() * cores[:, None, :]) @ Rv.double().T
-    return cores.to(basis.U.dtype), residuals(pool, Qu, Qv, lifted)
+    return cores.to(basis.U.dtype), residuals(pool, Qu, Qv, pool.images(Qu, Qv), lifted)

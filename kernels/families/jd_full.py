@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 
 import torch
 from torch import Tensor
 
 from ..lowrank import LowRankUpdate, column_signs
-from .basis import Basis, BoundViolated, JointFit, project_pool
+from .basis import Basis, BoundViolated, JointFit
 from .jd_start import Start, hosvd_start, random_start
-from .pool import Pool, image, pack
+from .pool import Pool, image, pack, residuals
 
 Progress = Callable[[int, int], None]
 _SMALL = 1 << 20  # values of P and Q up to which a second start costs little
@@ -96,11 +97,10 @@ def _iterate(
     b, a = pool.images(U, V)
     captured = [_captured(pool, b, a)]
     floor = 1e-14 if pool.P.dtype == torch.float64 else 1e-7
-    step_u: Tensor | None = None
-    step_v: Tensor | None = None
+    last_u = last_v = None
     for iteration in range(max_iterations):
-        U, b, step_u = _improved(pool.P, pool.weights, U, b, a, step_u)
-        V, a, step_v = _improved(pool.Q, pool.weights, V, a, b, step_v)
+        U, b, last_u = _improved(pool.P, pool.weights, U, b, a, last_u)
+        V, a, last_v = _improved(pool.Q, pool.weights, V, a, b, last_v)
         captured.append(_captured(pool, b, a))
         if progress:
             progress(iteration + 1, max_iterations)
@@ -117,37 +117,52 @@ def _gain_to_come(captured: list[float]) -> float:
     return gain * ratio / (1.0 - ratio)
 
 
+@dataclass(frozen=True, eq=False)
+class _Step:
+    """Orthonormal directions W (d, c) beside U, with their image `X_i^T W` (N, r, c)."""
+
+    W: Tensor
+    own: Tensor
+
+
 def _improved(
-    X: Tensor, weights: Tensor, U: Tensor, own: Tensor, other: Tensor, last_step: Tensor | None
-) -> tuple[Tensor, Tensor, Tensor]:
-    """The best k directions within [U, gradient, last step] for a fixed other side, their image, and this step.
+    X: Tensor, weights: Tensor, U: Tensor, own: Tensor, other: Tensor, last: _Step | None
+) -> tuple[Tensor, Tensor, _Step]:
+    """The best k directions within [U, last step, gradient] for a fixed other side, their image, and this step.
 
     X (d, N r), U (d, k), own = X_i^T U (N, r, k), other (N, r, k'). The gradient of the captured energy is
     `sum w_i X_i other_i (own_i^T other_i)^T`. Keeping the direction of the last step makes the iteration a conjugate
-    one (LOBPCG; Knyazev 2001, section 4): several times fewer passes over X, and it leaves plateaus behind.
+    one (LOBPCG; Knyazev 2001, section 4): several times fewer passes over X, and it leaves plateaus behind. The last
+    step comes with its image and is made orthogonal to U in coordinates (Hetmaniuk and Lehoucq 2006, section 4), so
+    that X is passed twice, for the gradient and for its image.
     """
     k, omega = U.shape[1], weights.to(X.dtype)[:, None, None]
     seen = omega * (other @ other.mT)  # (N, r, r): the other side enters a step only through these
     gradient = X @ (seen @ own).flatten(0, 1)
-    space = _widened(U, gradient if last_step is None else torch.cat([gradient, last_step], 1))
-    both = torch.cat([own, image(X, space[:, k:], own.shape[0])], 2)
+    known, images = (U, own) if last is None else (torch.cat([U, last.W], 1), torch.cat([own, last.own], 2))
+    fresh = _outside(known, gradient)
+    space, both = torch.cat([known, fresh], 1), torch.cat([images, image(X, fresh, own.shape[0])], 2)
     energy = both.flatten(0, 1).T @ (seen @ both).flatten(0, 1)
     _, Y = torch.linalg.eigh((energy + energy.T).double())
-    Y = Y.flip(1)[:, :k].to(X.dtype)
-    return space @ Y, both @ Y, space[:, k:] @ Y[k:]
+    Y = Y.flip(1)[:, :k]
+    step = torch.cat([torch.zeros_like(Y[:k]), Y[k:]])
+    Z = _outside(Y, step).to(X.dtype)
+    Y = Y.to(X.dtype)
+    return space @ Y, both @ Y, _Step(space @ Z, both @ Z)
 
 
-def _widened(U: Tensor, directions: Tensor) -> Tensor:
-    """Orthonormal [U, W] (d, <= k + c) whose span holds U (d, k) and the directions (d, c)."""
-    k = U.shape[1]
-    if k + directions.shape[1] <= U.shape[0]:
-        outside = directions - U @ (U.T @ directions)
-        outside = outside / torch.linalg.vector_norm(outside, dim=0).clamp(min=torch.finfo(U.dtype).tiny)
-        W, _ = torch.linalg.qr(outside - U @ (U.T @ outside))
-        if float((U.T @ W).abs().max()) < 10 * torch.finfo(U.dtype).eps:
-            return torch.cat([U, W], 1)
-    space, _ = torch.linalg.qr(torch.cat([U, directions], 1))  # safe where nothing is left outside U
-    return torch.cat([U, space[:, k:]], 1)
+def _outside(space: Tensor, directions: Tensor) -> Tensor:
+    """Orthonormal columns (d, <= c), orthogonal to `space` (d, s), that span what the directions (d, c) add to it."""
+    room = min(directions.shape[1], space.shape[0] - space.shape[1])
+    W = directions
+    for _ in range(2):  # twice is enough
+        W = W - space @ (space.T @ W)
+        W = W / torch.linalg.vector_norm(W, dim=0).clamp(min=torch.finfo(W.dtype).tiny)
+        W = torch.linalg.qr(W)[0]
+    if room == directions.shape[1] and float((space.T @ W).abs().max()) < 10 * torch.finfo(W.dtype).eps:
+        return W
+    whole, _ = torch.linalg.qr(torch.cat([space, directions], 1))  # safe where nothing is left outside
+    return whole[:, space.shape[1] :][:, :room]
 
 
 def _captured(pool: Pool, b: Tensor, a: Tensor) -> float:
@@ -161,10 +176,9 @@ def _finish(
     U, V = torch.linalg.qr(U)[0], torch.linalg.qr(V)[0]
     b, a = pool.images(U, V)
     cores = (b.mT @ a).double() * pool.weights.sqrt()[:, None, None]
-    U = _rotated(U, cores.transpose(0, 1).flatten(1))
-    V = _rotated(V, cores.permute(2, 0, 1).flatten(1))
-    basis = Basis(U, V)
-    unit_cores, errors = project_pool(basis, pool)
+    turn_u, turn_v = _turn(U, cores.transpose(0, 1).flatten(1)), _turn(V, cores.permute(2, 0, 1).flatten(1))
+    basis, b, a = Basis(U @ turn_u, V @ turn_v), b @ turn_u, a @ turn_v
+    unit_cores, errors = b.mT @ a, residuals(pool, basis.U, basis.V, (b, a))
     errors = torch.where(pool.norms > 0, errors, 0.0)
     loss = float((errors * pool.weights).sum())
     slack = 1e-10 if U.dtype == torch.float64 else 1e-5
@@ -178,11 +192,11 @@ def _finish(
     )  # fmt: skip
 
 
-def _rotated(U: Tensor, wide: Tensor) -> Tensor:
-    """U with `sum C C^T` made diagonal, descending, and the largest entry of every column positive."""
+def _turn(U: Tensor, wide: Tensor) -> Tensor:
+    """The rotation (k, k) that makes `sum C C^T` diagonal, descending, and every column's largest entry positive."""
     _, Y = torch.linalg.eigh(wide @ wide.T)
-    turned = U @ Y.flip(1).to(U.dtype)
-    return turned * column_signs(turned)
+    turn = Y.flip(1).to(U.dtype)
+    return turn * column_signs(U @ turn)
 
 
 def _lifted(small: JointFit, left: Tensor, right: Tensor) -> JointFit:

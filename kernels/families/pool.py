@@ -10,7 +10,7 @@ from torch import Tensor
 
 from ..lowrank import LowRankUpdate, check_one_module, computing_dtype, thin_forms
 
-_BLOCK_ELEMENTS = 1 << 22  # of one block of residuals in float64
+_BLOCK_ELEMENTS = 1 << 22  # of one block of residuals
 
 
 @dataclass(frozen=True, eq=False)
@@ -92,24 +92,27 @@ def image(X: Tensor, U: Tensor, count: int) -> Tensor:
     return (X.T @ U).view(count, X.shape[1] // count, U.shape[1])
 
 
-def residuals(pool: Pool, U: Tensor, V: Tensor, cores: Tensor | None = None) -> Tensor:
+def residuals(
+    pool: Pool, U: Tensor, V: Tensor, images: tuple[Tensor, Tensor], cores: Tensor | None = None
+) -> Tensor:  # fmt: skip
     """`||D_i - U C_i V^T||^2 / ||D_i||^2`, (N,) float64, for orthonormal U (d_out, k_out) and V (d_in, k_in).
 
-    Without `cores`, C_i is the optimal `U^T D_i V`; with it, (N, k_out, k_in) cores of the unit updates. A sum of
+    `images` are those of the pool in U and V. Without `cores`, C_i is the optimal `U^T D_i V`; with it, (N, k_out, k_in) cores of the unit updates. A sum of
     three squares, so that nothing cancels: `||(I - UU^T) D||^2 + ||U^T D (I - VV^T)||^2 + ||U^T D V - C||^2`.
     """
-    b, a = pool.images(U, V)
+    b, a = images
     errors = torch.zeros(pool.count, dtype=torch.float64, device=pool.P.device)
     step = max(1, _BLOCK_ELEMENTS // max(1, pool.rank * max(pool.P.shape[0], pool.Q.shape[0])))
     for start in range(0, pool.count, step):
         stop = min(pool.count, start + step)
         columns = slice(start * pool.rank, stop * pool.rank)
-        E = (pool.P[:, columns] - U @ b[start:stop].flatten(0, 1).T).double()
-        errors[start:stop] = (E.square().sum(0).view(-1, pool.rank) * pool.s[start:stop]).sum(1)
+        E = pool.P[:, columns] - U @ b[start:stop].flatten(0, 1).T
+        lengths = torch.linalg.vector_norm(E, dim=0, dtype=torch.float64)
+        errors[start:stop] = (lengths.square().view(-1, pool.rank) * pool.s[start:stop]).sum(1)
         del E
-        F = (pool.Q[:, columns] - V @ a[start:stop].flatten(0, 1).T).double().T.reshape(-1, pool.rank, V.shape[0])
-        block = b[start:stop].double()
-        errors[start:stop] += ((F @ F.mT) * (block @ block.mT)).sum((1, 2))
+        F = (pool.Q[:, columns] - V @ a[start:stop].flatten(0, 1).T).T.reshape(-1, pool.rank, V.shape[0])
+        block = b[start:stop]
+        errors[start:stop] += ((F @ F.mT) * (block @ block.mT)).double().sum((1, 2))
     if cores is not None:
         errors += ((b.mT @ a).double() - cores.double()).square().sum((1, 2))
     return errors
