@@ -20,8 +20,3 @@ def connect(observer: Observer) -> None:
     """From now on call ``observer`` with every event, once however often it is connected."""
     if observer not in _observers:
         _observers.append(observer)
-
-
-def disconnect(observer: Observer) -> None:
-    """Stop calling it."""
-    _observers.remove(observer)
