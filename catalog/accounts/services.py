@@ -5,7 +5,7 @@ from django.core.exceptions import ValidationError
 from django.db import IntegrityError, transaction
 
 from catalog.accounts.models import Membership, Namespace, NamespaceKind, Role, User
-from catalog.accounts.querysets import REVIEW_ROLES, WRITE_ROLES, Actor, is_staff
+from catalog.accounts.querysets import REVIEW_ROLES, Actor, is_staff
 from catalog.errors import Conflict, InvalidInput, NotFound, NotPermitted
 from catalog.names import RESERVED_NAMESPACES, check_name, fold
 
@@ -109,11 +109,6 @@ def role_in(actor: Actor, namespace: Namespace) -> str | None:
     if not actor.is_authenticated:
         return None
     return Membership.objects.filter(namespace=namespace, user_id=actor.pk).values_list("role", flat=True).first()
-
-
-def can_write(actor: Actor, namespace: Namespace) -> bool:
-    """Whether ``actor`` may push into ``namespace``."""
-    return role_in(actor, namespace) in WRITE_ROLES
 
 
 def can_review(actor: Actor, namespace: Namespace) -> bool:

@@ -1,17 +1,19 @@
 """Users, namespaces, roles and tokens."""
 
+from contextlib import nullcontext
 from datetime import timedelta
 
 import pytest
 from django.utils import timezone
 
 from catalog.accounts.models import ApiToken, Membership, Namespace, NamespaceKind, Role
+from catalog.accounts.querysets import WRITE_ROLES
 from catalog.accounts.services import (
     can_review,
-    can_write,
     create_organization,
     create_user,
     remove_member,
+    require_role,
     role_in,
     set_member,
     update_namespace,
@@ -80,7 +82,10 @@ def test_what_each_role_may_do(role, may_write, may_review):
     namespace = make_namespace(owner)
     if role:
         set_member(owner, namespace, username="member", role=role)
-    assert (can_write(member, namespace), can_review(member, namespace)) == (may_write, may_review)
+    refusal = nullcontext() if may_write else pytest.raises(NotPermitted)
+    with refusal:
+        require_role(member, namespace, WRITE_ROLES, "push")
+    assert can_review(member, namespace) == may_review
 
 
 def test_only_an_owner_changes_members_and_settings():
