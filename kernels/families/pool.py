@@ -97,8 +97,9 @@ def residuals(
 ) -> Tensor:  # fmt: skip
     """`||D_i - U C_i V^T||^2 / ||D_i||^2`, (N,) float64, for orthonormal U (d_out, k_out) and V (d_in, k_in).
 
-    `images` are those of the pool in U and V. Without `cores`, C_i is the optimal `U^T D_i V`; with it, (N, k_out, k_in) cores of the unit updates. A sum of
-    three squares, so that nothing cancels: `||(I - UU^T) D||^2 + ||U^T D (I - VV^T)||^2 + ||U^T D V - C||^2`.
+    `images` are those of the pool in U and V. Without `cores`, C_i is the optimal `U^T D_i V`; with it, (N, k_out,
+    k_in) cores of the unit updates. A sum of three squares, so that nothing cancels:
+    `||(I - UU^T) D||^2 + ||U^T D (I - VV^T)||^2 + ||U^T D V - C||^2`.
     """
     b, a = images
     errors = torch.zeros(pool.count, dtype=torch.float64, device=pool.P.device)
