@@ -166,7 +166,8 @@ def _outside(space: Tensor, directions: Tensor) -> Tensor:
 
 
 def _captured(pool: Pool, b: Tensor, a: Tensor) -> float:
-    return float(((b.mT @ a).double().square().sum((1, 2)) * pool.weights).sum())
+    """`sum w_i ||b_i^T a_i||_F^2` from r x r Gram matrices, which are smaller than the cores."""
+    return float((((b @ b.mT) * (a @ a.mT)).double().sum((1, 2)) * pool.weights).sum())
 
 
 def _finish(

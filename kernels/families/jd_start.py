@@ -10,7 +10,7 @@ from torch import Tensor
 from .pool import Pool
 
 _EXACT_SIDE = 512  # up to this size the HOSVD start is exact
-_OVERSAMPLING, _POWER_STEPS = 8, 2
+_OVERSAMPLING, _POWER_STEPS = 8, 1
 
 
 @dataclass(frozen=True, eq=False)

@@ -108,10 +108,10 @@ def residuals(
         stop = min(pool.count, start + step)
         columns = slice(start * pool.rank, stop * pool.rank)
         E = pool.P[:, columns] - U @ b[start:stop].flatten(0, 1).T
-        lengths = torch.linalg.vector_norm(E, dim=0, dtype=torch.float64)
-        errors[start:stop] = (lengths.square().view(-1, pool.rank) * pool.s[start:stop]).sum(1)
+        errors[start:stop] = (E.square_().sum(0).double().view(-1, pool.rank) * pool.s[start:stop]).sum(1)
         del E
-        F = (pool.Q[:, columns] - V @ a[start:stop].flatten(0, 1).T).T.reshape(-1, pool.rank, V.shape[0])
+        F = pool.Q[:, columns] - V @ a[start:stop].flatten(0, 1).T
+        F = F.unflatten(1, (-1, pool.rank)).permute(1, 2, 0)  # (n, r, d_in)
         block = b[start:stop]
         errors[start:stop] += ((F @ F.mT) * (block @ block.mT)).double().sum((1, 2))
     if cores is not None:
