@@ -160,10 +160,10 @@ def issue_token(server: Postgres) -> str:
 def cursors_at(server: Postgres, offsets: list[int]) -> list[str]:
     """Cursors of the list by downloads, as the hub itself signs them."""
     code = (
-        "import json; from catalog.paging import _write_cursor as w;"
+        "import json; from catalog.paging import _write_cursor as w, list_name;"
         "from catalog.search.models import SearchEntry as E;"
         "o = ['-downloads', '-id']; rows = list(E.objects.order_by(*o).only('downloads', 'id'));"
-        f"print(json.dumps([w(rows[n], E.objects.all(), o) for n in {offsets}]))"
+        f"print(json.dumps([w(rows[n], list_name(E, o)) for n in {offsets}]))"
     )
     return json.loads(
         manage("shell", "--verbosity", "0", "-c", code, DATABASE_URL=server.url(DATABASE)).splitlines()[-1]

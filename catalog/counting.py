@@ -22,8 +22,13 @@ def bounded_count(queryset: QuerySet[Any], limit: int, *, same_list: Hashable = 
     """How many rows there are, at most ``limit + 1``. ``same_list`` is equal for equal lists; by default their SQL."""
     counted = queryset.order_by()
     return believed(
-        counted.values("pk"), lambda: counted[: limit + 1].count(), lambda count: count > limit, same_list=same_list
+        counted.values("pk"), lambda: bounded(counted, limit), lambda count: count > limit, same_list=same_list
     )
+
+
+def bounded(queryset: QuerySet[Any], limit: int) -> int:
+    """The same, counted now."""
+    return queryset.order_by()[: limit + 1].count()
 
 
 def believed(
@@ -34,12 +39,17 @@ def believed(
         key = same_list or str(queryset.query.sql_with_params())
     except EmptyResultSet:
         return find()
-    until, found = _remembered.get(key, (0.0, None))
+    return remembered(key, find, is_many)
+
+
+def remembered(same_list: Hashable, find: Callable[[], T], is_many: Callable[[T], bool]) -> T:
+    """The same where no queryset was made yet; ``same_list`` is equal for equal lists."""
+    until, found = _remembered.get(same_list, (0.0, None))
     if until > time.monotonic():
         return found
     found = find()
     if is_many(found):
         if len(_remembered) >= _MOST_REMEMBERED:
             _remembered.clear()
-        _remembered[key] = (time.monotonic() + _REMEMBERED_SECONDS, found)
+        _remembered[same_list] = (time.monotonic() + _REMEMBERED_SECONDS, found)
     return found

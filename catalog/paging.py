@@ -1,6 +1,6 @@
 """Keyset pages: a cursor is the sort key of the last row, signed so that nobody can forge one."""
 
-from collections.abc import Hashable, Sequence
+from collections.abc import Callable, Hashable, Sequence
 from dataclasses import dataclass
 from typing import Any, Generic, TypeVar
 
@@ -16,13 +16,14 @@ DEFAULT_LIMIT = 20
 EXACT_COUNT_LIMIT = 10_000
 _SALT = "hub.cursor"
 M = TypeVar("M", bound=Model)
+R = TypeVar("R")
 
 
 @dataclass(frozen=True)
-class Page(Generic[M]):
+class Page(Generic[R]):
     """Rows, and the cursor of the next page (None at the end)."""
 
-    rows: list[M]
+    rows: list[R]
     next_cursor: str | None
     count: int
     is_count_exact: bool
@@ -43,19 +44,40 @@ def page_of(
     Raises:
         InvalidInput: ``invalid_cursor`` (of another list, or forged); ``invalid_input`` for a bad limit.
     """
+
+    def fetch(key: list[Any] | None, most: int) -> list[M]:
+        rows = queryset.order_by(*order)
+        return list((rows if key is None else rows.filter(after(queryset.model, order, key)))[:most])
+
+    def count(most: int) -> int:
+        return bounded_count(queryset, most, same_list=same_list)
+
+    return page_from(fetch, count, list_name(queryset.model, order), cursor=cursor, limit=limit)
+
+
+def page_from(
+    fetch: Callable[[list[Any] | None, int], list[R]],
+    count: Callable[[int], int],
+    name: list[str],
+    *,
+    cursor: str | None,
+    limit: int,
+) -> Page[R]:
+    """One page of a list that is read in a way of its own.
+
+    ``fetch(key, most)`` gives at most so many rows after the sort key (None: from the first); ``count(most)`` counts
+    no further than one more; ``name`` is :func:`list_name`. Raises as :func:`page_of`.
+    """
     if not 1 <= limit <= MAX_LIMIT:
         raise InvalidInput(detail=f"limit is {limit}; it must be 1 to {MAX_LIMIT}", field="limit")
-    rows = queryset.order_by(*order)
-    if cursor:
-        rows = rows.filter(_after(queryset.model, order, _read_cursor(cursor, _list_name(queryset, order))))
-    found = list(rows[: limit + 1])
+    found = fetch(_read_cursor(cursor, name) if cursor else None, limit + 1)
     is_whole = not cursor and len(found) <= limit
-    count = len(found) if is_whole else bounded_count(queryset, EXACT_COUNT_LIMIT, same_list=same_list)
-    next_cursor = _write_cursor(found[limit - 1], queryset, order) if len(found) > limit else None
-    return Page(found[:limit], next_cursor, min(count, EXACT_COUNT_LIMIT), count <= EXACT_COUNT_LIMIT)
+    counted = len(found) if is_whole else count(EXACT_COUNT_LIMIT)
+    next_cursor = _write_cursor(found[limit - 1], name) if len(found) > limit else None
+    return Page(found[:limit], next_cursor, min(counted, EXACT_COUNT_LIMIT), counted <= EXACT_COUNT_LIMIT)
 
 
-def _after(model: type[M], order: Sequence[str], values: Sequence[Any]) -> Q | Combinable:
+def after(model: type[M], order: Sequence[str], values: Sequence[Any]) -> Q | Combinable:
     """Rows strictly after ``values``: ``(a, b) > (x, y)``, which an index answers from its middle at any depth.
 
     Only where the directions differ it is (a > x) or (a = x and b > y) or ..., which walks the index from its start.
@@ -94,28 +116,29 @@ def _field(model: type[M], path: str) -> Any:
     return found
 
 
-def _list_name(queryset: QuerySet[M], order: Sequence[str]) -> list[str]:
+def list_name(model: type[Model], order: Sequence[str]) -> list[str]:
     """What a cursor belongs to: two lists may sort alike and still hold keys of other types."""
-    return [queryset.model._meta.label_lower, *order]
+    return [model._meta.label_lower, *order]
 
 
-def _write_cursor(row: M, queryset: QuerySet[M], order: Sequence[str]) -> str:
+def _write_cursor(row: Any, name: list[str]) -> str:
+    _, *order = name
     values = [_plain(_follow(row, term.lstrip("-"))) for term in order]
-    return signing.dumps([_list_name(queryset, order), values], salt=_SALT)
+    return signing.dumps([name, values], salt=_SALT)
 
 
-def _read_cursor(cursor: str, list_name: list[str]) -> list[Any]:
+def _read_cursor(cursor: str, name: list[str]) -> list[Any]:
     try:
         signed_name, values = signing.loads(cursor, salt=_SALT)
     except (signing.BadSignature, ValueError, TypeError) as error:
         raise InvalidInput("invalid_cursor", "this cursor was not made by this hub", field="cursor") from error
-    if signed_name != list_name:
+    if signed_name != name:
         raise InvalidInput("invalid_cursor", "this cursor belongs to another list or sorting", field="cursor")
     return list(values)
 
 
-def _follow(row: Model, path: str) -> Any:
-    value: Any = row
+def _follow(row: Any, path: str) -> Any:
+    value = row
     for name in path.split("__"):
         value = getattr(value, name)
     return value

@@ -9,12 +9,15 @@ from django.db.models import Q, QuerySet
 
 from catalog.accounts.models import Namespace
 from catalog.accounts.querysets import Actor, visible_through
+from catalog.accounts.viewers import kind_of, viewer_like
 from catalog.bases.models import BaseModel
 from catalog.bases.queries import find_base
-from catalog.counting import believed
+from catalog.compiled import CompiledQuery, StandIns
+from catalog.counting import believed, bounded, remembered
 from catalog.errors import InvalidInput
 from catalog.names import fold
-from catalog.paging import DEFAULT_LIMIT, Page, page_of
+from catalog.paging import DEFAULT_LIMIT, Page, after, list_name, page_from
+from catalog.search.listed import Listed, columns_of
 from catalog.search.models import LABEL_SIGNS, SearchEntry
 
 SORTS = {
@@ -32,8 +35,6 @@ _FACET_COLUMNS = {
     "license": "license",
     "namespace": "namespace__name",
 }
-# Of a base model a listing shows the name; its configuration is larger than the whole page.
-_NOT_LISTED = ("base_model__config", "base_model__error")
 
 
 @dataclass(frozen=True)
@@ -75,9 +76,7 @@ class Facets:
     """False when only the most downloaded entries were counted, as there are more than ``FACET_LIMIT``."""
 
 
-def search(
-    query: SearchQuery, viewer: Actor, *, cursor: str | None = None, limit: int = DEFAULT_LIMIT
-) -> Page[SearchEntry]:
+def search(query: SearchQuery, viewer: Actor, *, cursor: str | None = None, limit: int = DEFAULT_LIMIT) -> Page[Listed]:
     """One keyset page of what ``viewer`` may see.
 
     Raises:
@@ -85,9 +84,47 @@ def search(
     """
     if query.sort not in SORTS:
         raise InvalidInput(detail=f"unknown sort {query.sort!r}", field="sort", hint=f"One of {', '.join(SORTS)}.")
-    found = matching(query, viewer).select_related("base_model").defer(*_NOT_LISTED)
-    same_list = (replace(query, sort=""), viewer.pk)
-    return page_of(found, SORTS[query.sort], cursor=cursor, limit=limit, same_list=same_list)
+    order = SORTS[query.sort]
+    unsorted = replace(query, sort="")
+
+    def fetch(key: list[Any] | None, most: int) -> list[Listed]:
+        if unsorted == _EVERYTHING and (key is None or query.sort in _COMPARED):
+            named = {} if key is None else dict(zip(_COMPARED[query.sort], key, strict=True))
+            rows = _everything.rows((kind_of(viewer), query.sort, key is None, most), viewer=viewer.pk, **named)
+        else:
+            rows = list(_page(matching(query, viewer), order, key, most))
+        return list(map(Listed._make, rows))
+
+    def count(most: int) -> int:
+        def find() -> int:
+            return bounded(matching(query, viewer), most)
+
+        return remembered((unsorted, viewer.pk), find, lambda found: found > most)
+
+    return page_from(fetch, count, list_name(SearchEntry, order), cursor=cursor, limit=limit)
+
+
+def _page(
+    found: QuerySet[SearchEntry], order: tuple[str, ...], key: list[Any] | None, most: int
+) -> QuerySet[SearchEntry, Any]:
+    rows = found if key is None else found.filter(after(SearchEntry, order, key))
+    return columns_of(rows.order_by(*order))[:most]
+
+
+_EVERYTHING = SearchQuery(sort="")
+# Sort keys whose values go into the statement as they are.
+_COMPARED = {"downloads": ("downloads", "id"), "name": ("full_name",)}
+
+
+def _everything_of(stand_ins: StandIns, shape: tuple[str, str, bool, int]) -> QuerySet[SearchEntry, Any]:
+    kind, sort, is_first, most = shape
+    make = stand_ins.text if sort == "name" else stand_ins.number
+    key = None if is_first else [make(name) for name in _COMPARED[sort]]
+    return _page(matching(_EVERYTHING, viewer_like(kind, stand_ins)), SORTS[sort], key, most)
+
+
+# The list that everybody opens first, and its next pages.
+_everything = CompiledQuery(_everything_of)
 
 
 def matching(query: SearchQuery, viewer: Actor) -> QuerySet[SearchEntry]:

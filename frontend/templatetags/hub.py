@@ -9,6 +9,7 @@ from django.urls import reverse
 from django.utils import timezone
 
 from catalog.adapters.models import Revision
+from catalog.search.listed import Listed
 from catalog.search.models import SearchEntry
 
 register = template.Library()
@@ -78,7 +79,7 @@ def revision_url(revision: Revision) -> str:
 
 
 @register.filter
-def entry_url(entry: SearchEntry) -> str:
+def entry_url(entry: SearchEntry | Listed) -> str:
     """The page of a search entry's adapter."""
     return reverse("adapter", args=entry.full_name.split("/", 1))
 

@@ -13,6 +13,7 @@ from catalog.adapters.publication import delete_adapter
 from catalog.adapters.queries import get_adapter, get_revision
 from catalog.adapters.services import create_adapter, update_adapter
 from catalog.names import version_key
+from catalog.search.listed import Listed
 from catalog.search.models import SearchEntry
 from catalog.search.queries import SearchQuery, search
 from hub.api.authentication import actor_of
@@ -53,20 +54,20 @@ class EntryOutput(Output):
     downloads = serializers.IntegerField()
     published_at = serializers.DateTimeField()
 
-    def get_base_model(self, entry: SearchEntry) -> dict[str, str] | None:
+    def get_base_model(self, entry: Listed) -> dict[str, str] | None:
         """Id and revision of the base model."""
         base = entry.base_model
         return {"id": base.name, "revision": base.revision} if base else None
 
-    def get_languages(self, entry: SearchEntry) -> list[str]:
+    def get_languages(self, entry: Listed) -> list[str]:
         """BCP-47 tags."""
         return entry.languages.split()
 
-    def get_tags(self, entry: SearchEntry) -> list[str]:
+    def get_tags(self, entry: Listed) -> list[str]:
         """Free words."""
         return entry.tags.split()
 
-    def to_representation(self, entry: SearchEntry) -> dict[str, Any]:
+    def to_representation(self, entry: Listed) -> dict[str, Any]:
         """The row written out by hand: the generic fields would take most of the time of a listing."""
         namespace, _, name = entry.full_name.partition("/")
         return {
