@@ -9,7 +9,7 @@ from django.db.models import QuerySet
 from django.utils import timezone
 
 from catalog.accounts.models import ApiToken, User
-from catalog.compiled import CompiledQuery
+from catalog.compiled import CompiledModels, Part, StandIns
 from catalog.errors import DomainError, InvalidInput, NotFound
 
 SCOPES = ("read", "write", "review", "admin")
@@ -66,7 +66,7 @@ def authenticate_token(secret: str) -> ApiToken:
     Raises:
         TokenRefused: ``token_invalid`` or ``token_expired``.
     """
-    token = _token_with(_hash(secret))
+    token = next(iter(_tokens.find(None, sha256=_hash(secret))), None)
     if token is None or not token.user.is_active:
         raise TokenRefused(
             "token_invalid", "this token is unknown or was revoked", hint="Make one under Settings, Tokens."
@@ -83,23 +83,12 @@ def authenticate_token(secret: str) -> ApiToken:
     return token
 
 
-_OWN = [field.attname for field in ApiToken._meta.concrete_fields]
-_USERS = [field.attname for field in User._meta.concrete_fields]
-_by_hash = CompiledQuery(
-    lambda stand_ins, shape: ApiToken.objects.filter(sha256=stand_ins.text("sha256")).values_list(
-        *_OWN, *(f"user__{name}" for name in _USERS)
-    )
-)
+def _tokens_with(stand_ins: StandIns, shape: None) -> QuerySet[ApiToken]:
+    return ApiToken.objects.filter(sha256=stand_ins.text("sha256"))
 
 
-def _token_with(sha256: str) -> ApiToken | None:
-    """The token and its user, live or not: every request with a token asks for them."""
-    rows = _by_hash.rows(None, sha256=sha256)
-    if not rows:
-        return None
-    token = ApiToken.from_db(None, _OWN, rows[0][: len(_OWN)])
-    token.user = User.from_db(None, _USERS, rows[0][len(_OWN) :])
-    return token
+# Every request with a token asks for it.
+_tokens = CompiledModels(_tokens_with, Part(ApiToken), Part(User, "user"))
 
 
 def tokens_of(user: User) -> QuerySet[ApiToken]:

@@ -2,27 +2,34 @@
 
 import re
 from dataclasses import dataclass
-from typing import Any
-
-from django.db.models import Q, QuerySet
+from typing import cast
 
 from catalog.accounts.querysets import Actor
-from catalog.accounts.viewers import kind_of, viewer_like
+from catalog.accounts.viewers import kind_of
+from catalog.adapters import statements
 from catalog.adapters.models import Adapter, Revision, RevisionState
-from catalog.compiled import CompiledQuery, StandIns
+from catalog.compiled import keep_rows
 from catalog.errors import Gone, NotFound
-from catalog.names import fold, split_full_name
+from catalog.names import fold, split_full_name, version_key
 
-_FILE_FIELDS = ("files__blob_id", "files__blob__size_bytes", "files__blob__state")
 _COMMIT_ID = re.compile(r"[0-9a-f]{40}")
+
+
+def _with_what_is_shown(revision: Revision, adapter: Adapter) -> Revision:
+    """What ``for_display`` reads of many, for one."""
+    revision.adapter = adapter
+    keep_rows(revision, "files", statements.files.find(None, revision=revision.pk))
+    keep_rows(revision, "reviews", statements.reviews.find(None, revision=revision.pk))
+    return revision
 
 
 def get_adapter(actor: Actor, full_name: str) -> Adapter:
     """The adapter, if ``actor`` may see it. Raises NotFound otherwise, whether it is absent or private."""
-    found = Adapter.objects.visible_to(actor).named(full_name).select_related("namespace", "default_version").first()
-    if found is None:
-        raise NotFound(detail=f"no adapter {full_name!r} that you may see", hint="Check the name, or sign in.")
-    return found
+    namespace, name = split_full_name(full_name)
+    given = {"namespace": fold(namespace), "name": fold(name), "viewer": actor.pk}
+    for found in statements.adapters.find(kind_of(actor), **given):
+        return cast(Adapter, found)
+    raise NotFound(detail=f"no adapter {full_name!r} that you may see", hint="Check the name, or sign in.")
 
 
 def get_revision(actor: Actor, adapter: Adapter, ref: str = "") -> Revision:
@@ -31,16 +38,11 @@ def get_revision(actor: Actor, adapter: Adapter, ref: str = "") -> Revision:
     Raises:
         NotFound: absent or not visible. Gone: ``withdrawn``.
     """
-    revisions = adapter.revisions.visible_to(actor)
-    if not ref:
-        condition = Q(pk=adapter.default_version.revision_id) if adapter.default_version else Q(pk=None)
-    elif _COMMIT_ID.fullmatch(ref):
-        condition = Q(commit_id=ref)
-    else:
-        condition = Q(version__name=ref) | Q(refs__name=ref)
-    found: Revision | None = revisions.filter(condition).for_display().first()
-    if found is not None and found.state != RevisionState.WITHDRAWN:
-        return found
+    for meant in _what_it_may_be(ref):
+        given = ref or (adapter.default_version.revision_id if adapter.default_version else None)
+        found = statements.revisions.find((kind_of(actor), meant), adapter=adapter.pk, ref=given, viewer=actor.pk)
+        if found and found[0].state != RevisionState.WITHDRAWN:
+            return _with_what_is_shown(cast(Revision, found[0]), adapter)
     withdrawn = adapter.versions.filter(name=ref, state="withdrawn").exists() if ref else False
     if withdrawn:
         raise Gone("withdrawn", f"{adapter.full_name}@{ref} was withdrawn", hint="Choose another version.")
@@ -62,26 +64,19 @@ class FoundFile:
     state: str
 
 
-def _file_of(stand_ins: StandIns, shape: tuple[str, str]) -> QuerySet[Revision, Any]:
-    viewer, meant = shape
-    revisions = Revision.objects.visible_to(viewer_like(viewer, stand_ins)).exclude(state=RevisionState.WITHDRAWN)
-    found = revisions.filter(
-        **{meant: stand_ins.text("ref")},
-        adapter__folded=stand_ins.text("name"),
-        adapter__namespace__folded=stand_ins.text("namespace"),
-        files__path=stand_ins.text("path"),
-    )
-    return found.values_list("adapter_id", *_FILE_FIELDS)
-
-
-_file = CompiledQuery(_file_of)
-
-
 def _what_it_may_be(ref: str) -> tuple[str, ...]:
     """Columns to look for ``ref`` in, the likeliest first."""
+    if not ref:
+        return ("pk",)
     if _COMMIT_ID.fullmatch(ref):
         return ("commit_id",)
     return ("version__name", "refs__name") if ref[:1].isdigit() else ("refs__name", "version__name")
+
+
+def offered_versions(adapter: Adapter) -> list[str]:
+    """Names of the published and yanked versions, highest first."""
+    names = [name for (name,) in statements.offered_versions.rows(None, adapter=adapter.pk)]
+    return sorted(names, key=version_key, reverse=True)
 
 
 def get_file(actor: Actor, full_name: str, ref: str, path: str) -> FoundFile:
@@ -93,7 +88,7 @@ def get_file(actor: Actor, full_name: str, ref: str, path: str) -> FoundFile:
     namespace, name = split_full_name(full_name)
     given = {"namespace": fold(namespace), "name": fold(name), "ref": ref, "path": path, "viewer": actor.pk}
     for meant in _what_it_may_be(ref):
-        if rows := _file.rows((kind_of(actor), meant), **given):
+        if rows := statements.file.rows((kind_of(actor), meant), **given):
             return FoundFile(*rows[0])
     # Only now it matters what exactly is missing.
     revision = get_revision(actor, get_adapter(actor, full_name), ref)

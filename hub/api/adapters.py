@@ -10,12 +10,10 @@ from rest_framework.views import APIView
 
 from catalog.adapters.models import Adapter, Visibility
 from catalog.adapters.publication import delete_adapter
-from catalog.adapters.queries import get_adapter, get_revision
+from catalog.adapters.queries import get_adapter, get_revision, offered_versions
 from catalog.adapters.services import create_adapter, update_adapter
-from catalog.names import version_key
 from catalog.search.listed import Listed
-from catalog.search.models import SearchEntry
-from catalog.search.queries import SearchQuery, search
+from catalog.search.queries import SearchQuery, downloads_of, search
 from hub.api.authentication import actor_of
 from hub.api.revisions import RevisionOutput
 from hub.api.shapes import (
@@ -108,13 +106,11 @@ class AdapterOutput(Output):
 
     def get_downloads(self, adapter: Adapter) -> int:
         """Downloads of every version, as counted half a minute ago."""
-        entry = SearchEntry.objects.filter(adapter=adapter).values_list("downloads", flat=True).first()
-        return entry or 0
+        return downloads_of(adapter.pk)
 
     def get_versions(self, adapter: Adapter) -> list[str]:
         """Published and yanked versions, highest first."""
-        names = adapter.versions.filter(state__in=("published", "yanked")).values_list("name", flat=True)
-        return sorted(names, key=version_key, reverse=True)
+        return offered_versions(adapter)
 
     def get_url(self, adapter: Adapter) -> str:
         """The adapter's page."""

@@ -20,6 +20,7 @@ FILES = {
         "catalog/test_blobs.py",
     ),
     "search and pages": (
+        "catalog/test_compiled_queries.py",
         "catalog/test_paging.py",
         "catalog/test_listings_of_a_million.py",
         "frontend/test_search_page.py",
