@@ -24,7 +24,9 @@ def test_each_asking_has_its_own_values():
 
 
 def test_a_stand_in_that_the_queryset_lost_is_refused_when_it_is_compiled():
-    lost = CompiledQuery(lambda stand_ins, shape: Namespace.objects.filter(pk=len(stand_ins.text("name"))).values_list())
+    lost = CompiledQuery(
+        lambda stand_ins, shape: Namespace.objects.filter(pk=len(stand_ins.text("name"))).values_list()
+    )
     with pytest.raises(AssertionError, match="name"):
         lost.rows(None, name="one")
 
