@@ -5,13 +5,14 @@ import time
 from collections.abc import Iterable
 from threading import Lock
 
+from django.conf import settings
 from django.db import DatabaseError, InterfaceError
 from django.db.models import Count, Min
 from prometheus_client.core import GaugeMetricFamily, Metric
 
 from catalog.adapters.models import Blob, BlobState
 from catalog.jobs.clock import database_now
-from catalog.jobs.models import Job, JobState
+from catalog.jobs.models import Job, JobState, Worker
 from catalog.uploads.models import Upload, UploadState
 
 log = logging.getLogger(__name__)
@@ -37,7 +38,7 @@ class DatabaseFigures:
             if time.monotonic() - self._asked_at < _CACHE_SECONDS:
                 return self._kept
             try:
-                self._kept = [*_jobs(), _dead_letters(), _uploads(), _blobs(), _answers(True)]
+                self._kept = [*_jobs(), _dead_letters(), _clocks(), _uploads(), _blobs(), _answers(True)]
             except (DatabaseError, InterfaceError) as error:
                 log.warning("no figures from the database: %s", type(error).__name__)
                 return [_answers(False)]
@@ -65,6 +66,16 @@ def _jobs() -> list[Metric]:
 def _dead_letters() -> Metric:
     count = Job.objects.filter(is_dead_letter=True).count()
     return GaugeMetricFamily("hub_dead_letters", "Jobs that were given up and wait for an administrator", value=count)
+
+
+def _clocks() -> Metric:
+    """Of the workers that are alive: one that fell silent claims nothing either."""
+    silent = Worker.objects.silent(database_now(), seconds=settings.HUB_JOB_LEASE_SECONDS)
+    off = Worker.objects.exclude(pk__in=silent).values_list("clock_skew_seconds", flat=True)
+    most = max((abs(seconds) for seconds in off), default=0.0)
+    return GaugeMetricFamily(
+        "hub_worker_clock_skew_seconds", "How far the worst worker's clock is off the database's", value=most
+    )
 
 
 def _uploads() -> Metric:

@@ -165,6 +165,8 @@ HUB_JOB_LEASE_SECONDS = env.int("HUB_JOB_LEASE_SECONDS", default=30)
 HUB_JOB_MAX_ATTEMPTS = env.int("HUB_JOB_MAX_ATTEMPTS", default=3)
 HUB_JOB_SWEEP_SECONDS = env.int("HUB_JOB_SWEEP_SECONDS", default=30)
 HUB_JOB_LOOK_SECONDS = env.float("HUB_JOB_LOOK_SECONDS", default=5.0)
+# A worker whose clock differs more from the database's claims nothing; 0 lets it work.
+HUB_CLOCK_SKEW_SECONDS = env.int("HUB_CLOCK_SKEW_SECONDS", default=300)
 HUB_WORKER_THREADS = env.int("HUB_WORKER_THREADS", default=2)
 HUB_CHILD_MEMORY_BYTES = env.int("HUB_CHILD_MEMORY_BYTES", default=2 << 30)
 # Jobs that may use a CUDA device: their limit is on resident memory, which is watched.

@@ -8,7 +8,8 @@ import random
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from datetime import datetime
+from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
 from typing import IO, Any
 
 import boto3
@@ -25,6 +26,8 @@ _CONNECT_SECONDS = 5
 _READ_SECONDS = 60
 _LONGEST_WAIT_SECONDS = 4.0
 GRANT_SECONDS = 600
+# Servers allow a quarter of an hour.
+_MOST_SKEW_SECONDS = 600
 
 
 class Bucket:
@@ -212,7 +215,8 @@ def _connect(session: Any, location: S3Location, endpoint: str, max_attempts: in
 
 @contextmanager
 def _translated(asked: str) -> Iterator[None]:
-    """Let nothing of botocore out: ``storage_unavailable`` may pass, ``storage_refused`` needs somebody's hand."""
+    """Let nothing of botocore out: ``storage_unavailable`` may pass, ``storage_refused`` needs somebody's hand, and so
+    does ``storage_clock_skew``: this machine's clock and the store's differ."""
     try:
         yield
     except ClientError as error:
@@ -235,5 +239,18 @@ def _refusal(asked: str, error: ClientError) -> StorageError:
         return StorageError("multipart_missing", detail)
     if status == 416:
         return StorageError("range_not_satisfiable", detail)
+    if code == "RequestTimeTooSkewed" or (status in (400, 403) and _skew_seconds(error) > _MOST_SKEW_SECONDS):
+        off = f"the store's clock and this machine's are {_skew_seconds(error):.0f} s apart; let NTP set both"
+        return StorageError("storage_clock_skew", f"{detail}: {off}")
     passing = status >= 500 or status == 429 or code in ("SlowDown", "RequestTimeout", "InvalidPart")
     return StorageError("storage_unavailable" if passing else "storage_refused", detail)
+
+
+def _skew_seconds(error: ClientError) -> float:
+    """How far apart the clocks are, by the answer's Date: the answer to HEAD has no body to say why it is a refusal."""
+    said = error.response.get("ResponseMetadata", {}).get("HTTPHeaders", {}).get("date", "")
+    try:
+        there = parsedate_to_datetime(said)
+    except ValueError:
+        return 0.0
+    return abs((datetime.now(UTC) - (there if there.tzinfo else there.replace(tzinfo=UTC))).total_seconds())

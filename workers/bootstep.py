@@ -9,7 +9,7 @@ from typing import Any
 from celery import bootsteps, signals
 
 from workers.children import wait_until_warm
-from workers.heartbeat import beat_until_stopped, sign_off
+from workers.heartbeat import beat, beat_until_stopped, sign_off
 from workers.looking import look_until_stopped
 from workers.maintenance import maintain_until
 from workers.process import WorkerProcess, become, this_worker
@@ -34,6 +34,8 @@ class Duties(bootsteps.StartStopStep):
         queues = list(controller.app.amqp.queues.consume_from)
         worker = become(WorkerProcess(queues=queues, slots=controller.concurrency))
         wait_until_warm()
+        # Before the first message: a worker whose clock is wrong takes none.
+        beat(worker)
         duties: list[tuple[str, Callable[[Any], None], Any]] = [
             ("sweep", sweep_until, worker.stopping),
             ("maintenance", maintain_until, worker.stopping),

@@ -31,6 +31,6 @@ def look(worker: WorkerProcess) -> int:
     """Run what waits in the worker's queues while it has room. Returns how many jobs it ran."""
     ran = 0
     for queue in worker.queues:
-        while worker.has_room and not worker.is_stopping and is_waiting(queue) and supervise(queue=queue):
+        while worker.has_room and not worker.why_idle and is_waiting(queue) and supervise(queue=queue):
             ran += 1
     return ran

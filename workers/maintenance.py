@@ -9,6 +9,7 @@ from django.db import close_old_connections
 
 from catalog.retention import collection, pruning, scrubbing
 from catalog.retention.routines import is_my_turn
+from workers.process import this_worker
 
 log = logging.getLogger(__name__)
 _DAY_SECONDS = 24 * 3600
@@ -52,4 +53,5 @@ def run_if_due(name: str, every_seconds: float, routine: Callable[[], None]) -> 
 def maintain_until(stopped: threading.Event) -> None:
     """Look for what is due once a minute, until ``stopped`` is set; never in the way of the sweep."""
     while not stopped.wait(min(_LOOK_SECONDS, settings.HUB_GC_EVERY_SECONDS)):
-        run_due(stopped)
+        if not this_worker().clock_problem:
+            run_due(stopped)

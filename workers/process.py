@@ -9,7 +9,7 @@ from contextlib import contextmanager
 
 
 class WorkerStops(Exception):
-    """The process was told to stop: the running job goes back to its queue."""
+    """The process was told to stop, or its clock is wrong: the running job goes back to its queue."""
 
 
 class WorkerProcess:
@@ -20,12 +20,18 @@ class WorkerProcess:
         self.name = f"{self.host}-{self.pid}-{secrets.token_hex(2)}"
         self.queues = tuple(queues)
         self.stopping = threading.Event()
+        self.clock_problem = ""
         self._free = threading.Semaphore(slots)
 
     @property
     def is_stopping(self) -> bool:
         """Whether it claims no more jobs and gives the running ones back."""
         return self.stopping.is_set()
+
+    @property
+    def why_idle(self) -> str:
+        """Why it claims nothing now and gives its jobs back; empty while it works."""
+        return "the worker was told to stop" if self.is_stopping else self.clock_problem
 
     @property
     def has_room(self) -> bool:

@@ -48,6 +48,8 @@ def _trying_again() -> Iterator[None]:
     try:
         yield
     except StorageError as error:
+        if error.code == "storage_clock_skew":
+            raise
         raise ChildFailed("storage_unavailable", f"the store failed: {error.code}", is_final=False) from error
     except Busy as error:
         raise ChildFailed(error.code, error.detail, is_final=False) from error

@@ -14,11 +14,14 @@ from catalog.jobs.models import Job
 from catalog.jobs.services import Claim, LeaseLost, claim, complete, fail, give_back, renew, stop_cancelled
 from catalog.observing import observe
 from catalog.plain import plain_text, plain_value
+from storage import StorageError
 from workers.children import Beat, ChildFailed, ChildStopped, run_in_child
 from workers.process import WorkerStops, this_worker
 
 log = logging.getLogger(__name__)
 _PROGRESS_SECONDS = 1.0
+# The store's clock and this machine's differ: somebody must see to that, and it is no fault of the job.
+_CLOCK_PAUSE_SECONDS = 30.0
 
 
 class Handler(Protocol):
@@ -65,7 +68,7 @@ def supervise(hint: str = "", *, queue: str = "cpu") -> bool:
     with worker.slot():
         close_old_connections()
         try:
-            claimed = None if worker.is_stopping else claim(queue, worker=worker.name)
+            claimed = None if worker.why_idle else claim(queue, worker=worker.name)
             if claimed is None:
                 log.debug("nothing to do in %s for the message about %s", queue, hint or "no job")
                 return False
@@ -103,17 +106,21 @@ def _run(claimed: Claim, handler: Handler) -> None:
     except ChildStopped:
         error = {"code": "cancelled", "detail": "cancelled on request"}
         stop_cancelled(claimed, effects=lambda: handler.abandon(job, error))
-    except WorkerStops:
-        give_back(claimed, why="the worker was told to stop")
+    except WorkerStops as stop:
+        give_back(claimed, why=str(stop))
     except ChildFailed as failure:
         # Whatever stopped the worker may have stopped the child too.
-        if this_worker().is_stopping and not failure.is_final:
-            give_back(claimed, why=f"the worker was told to stop ({failure.code})")
+        if (why := this_worker().why_idle) and not failure.is_final:
+            give_back(claimed, why=f"{why} ({failure.code})")
             return
         _fail(claimed, handler, failure.code, failure.detail, is_final=failure.is_final)
     except DomainError as refusal:
         _fail(claimed, handler, refusal.code, refusal.detail, is_final=True)
     except Exception as error:
+        if isinstance(error, StorageError) and error.code == "storage_clock_skew":
+            log.error("job %s: %s", job.pk, error.detail)
+            give_back(claimed, why=error.detail, pause_seconds=_CLOCK_PAUSE_SECONDS)
+            return
         log.exception("job %s failed", job.pk)
         _fail(claimed, handler, "internal_error", f"{type(error).__name__}: {error}", is_final=False)
 
@@ -149,8 +156,8 @@ class _Renewal:
         self._renewed_at = time.monotonic()
 
     def __call__(self, progress: float | None, note: str) -> bool:
-        if this_worker().is_stopping:
-            raise WorkerStops
+        if why := this_worker().why_idle:
+            raise WorkerStops(why)
         now = time.monotonic()
         pause_seconds = self._every_seconds if progress is None else min(_PROGRESS_SECONDS, self._every_seconds)
         if now - self._renewed_at < pause_seconds:

@@ -13,6 +13,7 @@ from catalog.jobs.heartbeats import forget_lost_workers
 from catalog.search.downloads import carry_downloads
 from catalog.uploads.services import drop_stale_staging, expire_uploads
 from workers.kinds import abandon_exhausted
+from workers.process import this_worker
 
 log = logging.getLogger(__name__)
 # Listing a store costs requests, and what it finds is in nobody's way.
@@ -28,7 +29,8 @@ def sweep_once() -> int:
         expire_uploads()
         forget_lost_workers()
         carry_downloads()
-        _drop_stale_staging_if_due()
+        if not this_worker().clock_problem:
+            _drop_stale_staging_if_due()
         return sent
     finally:
         close_old_connections()

@@ -34,4 +34,4 @@ class JobAdmin(ReadOnlyAdmin):
 class WorkerAdmin(ReadOnlyAdmin):
     """Every known worker."""
 
-    list_display = ("name", "host", "pid", "queues", "started_at", "seen_at", "is_stopping")
+    list_display = ("name", "host", "pid", "queues", "started_at", "seen_at", "is_stopping", "clock_skew_seconds")

@@ -56,17 +56,19 @@ def fail(
     return JobState.QUEUED
 
 
-def give_back(claimed: Claim, *, why: str) -> None:
-    """Queue a running job again, as if this attempt had not been: its worker stops, and another takes it at once.
+def give_back(claimed: Claim, *, why: str, pause_seconds: float = 0.0) -> None:
+    """Queue a running job again, as if this attempt had not been: another worker takes it, at once or after a pause.
 
     Raises:
         LeaseLost: nothing was written.
     """
     job = claimed.job
+    pause = {"available_at": database_now() + timedelta(seconds=pause_seconds)} if pause_seconds else {}
     with transaction.atomic():
-        _queue_again(claimed, attempts=F("attempts") - 1, progress=0.0, progress_note="")
+        _queue_again(claimed, attempts=F("attempts") - 1, progress=0.0, progress_note="", **pause)
         record_event(job.pk, EventKind.GIVEN_BACK, attempt=job.attempts, who=job.claimed_by, note=why)
-        transaction.on_commit(lambda: send(job.pk, job.queue))
+        if not pause_seconds:
+            transaction.on_commit(lambda: send(job.pk, job.queue))
 
 
 def stop_cancelled(claimed: Claim, *, effects: Callable[[], None] | None = None) -> None:

@@ -6,7 +6,7 @@ from uuid import UUID
 
 from django.conf import settings
 
-from catalog.jobs.clock import database_now
+from catalog.jobs.clock import database_now, is_skewed
 from catalog.jobs.models import Job, JobState, Worker
 
 _FORGOTTEN_SECONDS = 24 * 3600
@@ -21,15 +21,35 @@ class WorkerLine:
     is_lost: bool
 
     @property
+    def is_clock_wrong(self) -> bool:
+        """Whether it claims nothing because its clock is too far off."""
+        return is_skewed(self.worker.clock_skew_seconds)
+
+    @property
     def job_ids(self) -> list[UUID]:
         """Of the jobs that it runs."""
         return [job.pk for job in self.jobs]
 
 
-def beat(name: str, *, host: str, pid: int, queues: Sequence[str], is_stopping: bool) -> None:
-    """Say that the worker of this name is alive."""
+def beat(
+    name: str,
+    *,
+    host: str,
+    pid: int,
+    queues: Sequence[str],
+    is_stopping: bool,
+    clock_skew_seconds: float = 0.0,
+) -> None:
+    """Say that the worker of this name is alive, and how far its clock is ahead of the database's."""
     now = database_now()
-    said = {"host": host[:100], "pid": pid, "queues": list(queues), "seen_at": now, "is_stopping": is_stopping}
+    said = {
+        "host": host[:100],
+        "pid": pid,
+        "queues": list(queues),
+        "seen_at": now,
+        "is_stopping": is_stopping,
+        "clock_skew_seconds": round(clock_skew_seconds, 3),
+    }
     Worker.objects.update_or_create(name=name, defaults=said, create_defaults={**said, "started_at": now})
 
 

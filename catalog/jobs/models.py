@@ -136,6 +136,8 @@ class Worker(models.Model):
     started_at = models.DateTimeField()
     seen_at = models.DateTimeField()
     is_stopping = models.BooleanField(default=False)
+    # How far its clock is ahead of the database's.
+    clock_skew_seconds = models.FloatField(default=0.0, db_default=0.0)
 
     objects = WorkerQuerySet.as_manager()
 

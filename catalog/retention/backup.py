@@ -19,13 +19,19 @@ Tell = Callable[[str], None]
 def back_up(root: Path, *, tell: Tell = print) -> Snapshot:
     """Add a snapshot to the backup in ``root``; blobs that it holds already are not copied again.
 
-    Safe at a busy moment: what is pushed after the database was copied is in the next snapshot.
+    Safe at a busy moment: what is pushed after the database was copied is in the next snapshot. Meanwhile nobody prunes
+    the folder.
 
     Raises:
         StorageError: the store does not answer. BackupError.
     """
     kept = BackupFolder(root)
-    snapshot_id = datetime.now(UTC).strftime("%Y%m%dT%H%M%SZ")
+    kept.prepare()
+    with kept.in_use():
+        return _add_snapshot(kept, datetime.now(UTC).strftime("%Y%m%dT%H%M%SZ"), tell)
+
+
+def _add_snapshot(kept: BackupFolder, snapshot_id: str, tell: Tell) -> Snapshot:
     folder = kept.make(snapshot_id)
     with collection_held(f"backup {snapshot_id}"):
         copy = dump_database(folder)

@@ -7,11 +7,13 @@ snapshots/20260102T030405Z/
     snapshot.json                   written last: a snapshot without it was never finished
 """
 
+import fcntl
 import hashlib
 import json
 import os
 import uuid
 from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
@@ -44,10 +46,41 @@ class BackupFolder:
     def __init__(self, root: Path) -> None:
         self.root = root
 
+    def prepare(self) -> None:
+        """Make the folder, for its owner alone."""
+        self.root.mkdir(mode=0o700, parents=True, exist_ok=True)
+
+    @contextmanager
+    def in_use(self) -> Iterator[None]:
+        """Inside the ``with`` block nobody prunes this backup. Any number may use it at a time."""
+        with self._locked(fcntl.LOCK_SH):
+            yield
+
+    @contextmanager
+    def alone(self) -> Iterator[None]:
+        """Inside the ``with`` block nobody else uses this backup. Raises BackupError where somebody does."""
+        try:
+            with self._locked(fcntl.LOCK_EX | fcntl.LOCK_NB):
+                yield
+        except BlockingIOError as error:
+            raise BackupError(f"somebody else is using {self.root} just now") from error
+
+    @contextmanager
+    def _locked(self, operation: int) -> Iterator[None]:
+        """The folder itself is the lock, so that a restore needs no right to write; it ends with the process."""
+        try:
+            descriptor = os.open(self.root, os.O_RDONLY)
+        except FileNotFoundError as error:
+            raise BackupError(f"there is no folder {self.root}") from error
+        try:
+            fcntl.flock(descriptor, operation)
+            yield
+        finally:
+            os.close(descriptor)
+
     def make(self, snapshot_id: str) -> Path:
         """The new folder of a snapshot. Raises BackupError where it is there already."""
         folder = self.folder(snapshot_id)
-        self.root.mkdir(mode=0o700, parents=True, exist_ok=True)
         try:
             folder.mkdir(mode=0o700, parents=True)
         except FileExistsError as error:
@@ -65,9 +98,13 @@ class BackupFolder:
         temporary.write_text(json.dumps(asdict(snapshot), indent=2) + "\n")
         temporary.replace(target)
 
+    def finished(self) -> list[str]:
+        """Ids of the finished snapshots, the oldest first."""
+        return sorted(path.parent.name for path in (self.root / "snapshots").glob("*/snapshot.json"))
+
     def snapshot(self, snapshot_id: str = "") -> Snapshot:
         """A finished snapshot, the newest without an id. Raises BackupError."""
-        finished = sorted(path.parent.name for path in (self.root / "snapshots").glob("*/snapshot.json"))
+        finished = self.finished()
         wanted = snapshot_id or (finished[-1] if finished else "")
         if wanted not in finished:
             raise BackupError(f"{self.root} holds no finished snapshot {wanted}".rstrip())

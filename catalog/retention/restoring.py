@@ -33,7 +33,11 @@ def restore(root: Path, *, snapshot_id: str = "", is_forced: bool = False, tell:
             here and ``is_forced`` is not said. StorageError: the store does not answer.
     """
     kept = BackupFolder(root)
-    snapshot = kept.snapshot(snapshot_id)
+    with kept.in_use():
+        return _restore(kept, kept.snapshot(snapshot_id), is_forced=is_forced, tell=tell)
+
+
+def _restore(kept: BackupFolder, snapshot: Snapshot, *, is_forced: bool, tell: Tell) -> list[str]:
     copy = _checked_copy(kept, snapshot)
     if not is_forced:
         _require_empty(kept, snapshot)

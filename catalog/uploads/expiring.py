@@ -3,9 +3,9 @@
 from contextlib import suppress
 
 from django.db.models import Q
-from django.utils import timezone
 
 from catalog.errors import Conflict
+from catalog.jobs.clock import database_now
 from catalog.jobs.models import FINAL_STATES
 from catalog.jobs.services import cancel
 from catalog.uploads.finishing import takeable
@@ -28,7 +28,7 @@ def abort_upload(upload: Upload) -> None:
 def expire_uploads() -> int:
     """Drop the bytes of uploads that nobody finished in time. Returns how many."""
     jobless = Q(receive_job=None) | Q(receive_job__state__in=FINAL_STATES)
-    expired = Q(expires_at__lte=timezone.now()) & (takeable() | (Q(state=UploadState.RECEIVING) & jobless))
+    expired = Q(expires_at__lte=database_now()) & (takeable() | (Q(state=UploadState.RECEIVING) & jobless))
     return sum(_drop(upload, expired) for upload in Upload.objects.filter(expired)[:200])
 
 

@@ -86,6 +86,8 @@ class WorkerOutput(Output):
     seen_at = serializers.DateTimeField(source="worker.seen_at")
     is_stopping = serializers.BooleanField(source="worker.is_stopping")
     is_lost = serializers.BooleanField()
+    clock_skew_seconds = serializers.FloatField(source="worker.clock_skew_seconds")
+    is_clock_wrong = serializers.BooleanField()
     jobs = serializers.ListField(source="job_ids", child=serializers.UUIDField())
 
 

@@ -10,7 +10,7 @@ import pytest
 from cluster.postgres import Postgres
 
 REPOSITORY = Path(__file__).resolve().parents[2]
-FILES = ("pruning", "blobs", "collection", "collection_races", "scrubbing", "fsck", "holds")
+FILES = ("pruning", "pruning_backups", "blobs", "collection", "collection_races", "scrubbing", "fsck", "holds")
 
 
 @pytest.mark.slow

@@ -1,9 +1,12 @@
 """An S3 server that is slow, away, forgetful or wrong: clear errors, and nothing half done."""
 
 import hashlib
+import re
 import tracemalloc
 from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from unittest.mock import Mock
 
 import pytest
 
@@ -271,3 +274,28 @@ def test_a_file_of_many_parts_is_joined_in_the_memory_of_a_few(rig, tmp_path: Pa
         tracemalloc.stop()
     assert receipt.size_bytes == count << 20
     assert peak < 4 * MIN_PART_BYTES
+
+
+@pytest.mark.parametrize("hours", [-1, 1])
+def test_a_clock_that_the_server_refuses_is_named_with_or_without_a_body_to_say_so(rig, monkeypatch, hours):
+    digest = rig.put(SMALL)
+
+    def wrong(*given):
+        return datetime.now(UTC) + timedelta(hours=hours)
+
+    monkeypatch.setattr("botocore.auth.get_current_datetime", lambda *given, **more: wrong().replace(tzinfo=None))
+    monkeypatch.setattr("storage.s3_bucket.datetime", Mock(now=wrong))
+    for call in (lambda: b"".join(rig.store.read(digest)), lambda: rig.store.size_bytes(digest)):
+        with pytest.raises(StorageError) as refused:
+            call()
+        assert refused.value.code == "storage_clock_skew"
+        assert re.search(r"(359\d|360\d) s apart; let NTP set both", refused.value.detail)
+
+
+def test_a_refusal_under_the_right_clock_is_not_the_clocks(rig, monkeypatch):
+    digest = rig.put(SMALL)
+    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "not-this-one")
+    store = S3BlobStore(parse_s3_url(rig.swift.url(PREFIX)), max_attempts=1)
+    with pytest.raises(StorageError) as refused:
+        store.size_bytes(digest)
+    assert refused.value.code == "storage_refused"
