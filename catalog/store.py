@@ -8,7 +8,7 @@ from typing import Any, cast
 from django.conf import settings
 
 from catalog.observing import observe
-from storage import BlobStore, StorageError, open_store
+from storage import BlobStore, DirectTransfer, StorageError, open_store
 
 
 def blob_store() -> BlobStore:
@@ -22,14 +22,16 @@ def _watched_store(url: str) -> BlobStore:
 
 
 class _Watched:
-    """A store that observes ``storage_error`` for each StorageError, by operation and code."""
+    """A store, or its direct transfer, that observes ``storage_error`` for each StorageError, by operation and code."""
 
-    def __init__(self, store: BlobStore) -> None:
-        self._store = store
+    def __init__(self, store: BlobStore | DirectTransfer, *, prefix: str = "") -> None:
+        self._store, self._prefix = store, prefix
 
     def __getattr__(self, name: str) -> Any:
         found = getattr(self._store, name)
-        return _watched(name, found) if callable(found) else found
+        if name == "direct" and found is not None:
+            return _Watched(found, prefix="direct_")
+        return _watched(self._prefix + name, found) if callable(found) else found
 
 
 def _watched(operation: str, method: Callable[..., Any]) -> Callable[..., Any]:

@@ -10,6 +10,7 @@ import structlog
 
 from hub.redaction import redact, redact_value
 
+_TALKATIVE = ("boto3", "botocore", "s3transfer", "urllib3")
 _FIRST = ("time", "level", "logger", "event")
 
 
@@ -45,6 +46,8 @@ def logging_settings(*, format: str, level: str) -> dict[str, Any]:
             "celery": {"level": "WARNING"},
             "kombu": {"level": "WARNING"},
             "httpx": {"level": "WARNING"},
+            # At DEBUG these print requests with their signatures, and whole answers.
+            **{name: {"level": "INFO" if level == "DEBUG" else level} for name in _TALKATIVE},
         },
     }
 

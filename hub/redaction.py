@@ -19,6 +19,10 @@ _RULES: tuple[tuple[re.Pattern[str], str], ...] = (
         ),
         rf"\1\2{CUT}",
     ),
+    # What botocore says at DEBUG: a signature on a line of its own, and headers of the request that was signed.
+    (re.compile(r"\b(Signature:\s+)[A-Za-z0-9+/=]{20,}"), rf"\1{CUT}"),
+    (re.compile(r"\b(AWS4-HMAC-SHA256 Credential=)[^\s,]+"), rf"\1{CUT}"),
+    (re.compile(r"(?i)\b(x-amz-security-token[\"']?\s*:\s*b?[\"']?)[^\s\"',}]+"), rf"\1{CUT}"),
     # "password": "...", 'secret_key': '...'
     (
         re.compile(

@@ -1,5 +1,6 @@
-"""One line and one measurement for every request, and an id that its other lines carry too."""
+"""One line and one measurement for every request, and an id that its other lines and its error carry too."""
 
+import json
 import logging
 import re
 import time
@@ -7,7 +8,7 @@ import uuid
 from collections.abc import Callable
 
 import structlog
-from django.http import HttpRequest
+from django.http import HttpRequest, HttpResponse
 from django.http.response import HttpResponseBase
 from django.utils.functional import SimpleLazyObject
 
@@ -35,10 +36,22 @@ class RequestLog:
         try:
             response = self.get_response(request)
             response["X-Request-ID"] = request_id
+            if response.status_code >= 400 and isinstance(response, HttpResponse):
+                _name_request(response, request_id)
             _record(request, response, time.perf_counter() - began)
             return response
         finally:
             structlog.contextvars.clear_contextvars()
+
+
+def _name_request(response: HttpResponse, request_id: str) -> None:
+    """Put the id into an error of the API too, whoever made it: people copy the body and leave the headers."""
+    if not response.content or not response.get("Content-Type", "").startswith("application/json"):
+        return
+    body = json.loads(response.content)
+    if isinstance(body, dict) and "code" in body:
+        response.content = json.dumps({**body, "request_id": request_id}, ensure_ascii=False).encode()
+        response["Content-Length"] = str(len(response.content))
 
 
 def _record(request: HttpRequest, response: HttpResponseBase, seconds: float) -> None:

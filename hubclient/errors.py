@@ -1,6 +1,6 @@
 """Every error that the client raises, and the exit code that each of them means on the command line.
 
-HubError                        code, detail, hint, field, tensor, expected, received
+HubError                        code, detail, hint, field, tensor, expected, received, request_id
 ├── RefusedError           1    the hub looked at the request and said no
 │   ├── NotFoundError           404: absent, or private to somebody else
 │   ├── WithdrawnError          410
@@ -42,6 +42,7 @@ class HubError(Exception):
         expected: Any = None,
         received: Any = None,
         status: int | None = None,
+        request_id: str | None = None,
     ) -> None:
         super().__init__(detail)
         self.detail = detail
@@ -52,6 +53,7 @@ class HubError(Exception):
         self.expected = expected
         self.received = received
         self.status = status
+        self.request_id = request_id
 
     def as_dict(self) -> dict[str, Any]:
         """The error in the hub's own JSON shape, without the parts that do not apply."""
@@ -63,6 +65,7 @@ class HubError(Exception):
             "tensor": self.tensor,
             "expected": self.expected,
             "received": self.received,
+            "request_id": self.request_id,
         }
         return {name: value for name, value in parts.items() if value is not None}
 
@@ -197,7 +200,7 @@ def error_from_answer(status: int, body: Any, *, url: str = "") -> HubError:
     """The typed error for a hub answer of 400 and above; a body that is not the hub's becomes a NetworkError."""
     if not isinstance(body, Mapping) or not isinstance(body.get("code"), str):
         return _foreign_answer(status, url)
-    parts = {name: body.get(name) for name in ("hint", "field", "tensor", "expected", "received")}
+    parts = {name: body.get(name) for name in ("hint", "field", "tensor", "expected", "received", "request_id")}
     kind = _BY_CODE.get(body["code"]) or _BY_STATUS.get(status) or (NetworkError if status >= 500 else RefusedError)
     return kind(str(body.get("detail") or body["code"]), code=body["code"], status=status, **parts)
 

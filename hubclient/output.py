@@ -83,6 +83,8 @@ def report_error(error: HubError, *, is_json: bool) -> None:
         note(f"  field     {error.field}")
     if error.hint:
         note(f"  hint      {error.hint}")
+    if error.request_id and (error.status or 0) >= 500:
+        note(f"  request   {error.request_id} (whoever runs the hub finds it in the log)")
     for name in ("tensor", "expected", "received"):
         value = getattr(error, name)
         if value is not None:

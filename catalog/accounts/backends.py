@@ -23,7 +23,9 @@ class PasswordBackend(ModelBackend):
         key = f"wrong-passwords-from-{request.META.get('REMOTE_ADDR', '') if request else ''}"
         if cache.get(key, 0) >= settings.HUB_WRONG_PASSWORDS_PER_MINUTE:
             raise RateLimited(detail="too many wrong passwords from this address", hint="Try again in a minute.")
-        user = super().authenticate(request, username=username, password=password, **more)
+        # PostgreSQL takes no NUL in text; nobody's name has one.
+        is_name = "\0" not in (username or "")
+        user = super().authenticate(request, username=username, password=password, **more) if is_name else None
         if user is None and cache.add(key, 1, _WINDOW_SECONDS) is False:
             cache.incr(key)
         return user if isinstance(user, User) else None

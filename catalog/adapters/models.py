@@ -83,6 +83,11 @@ class Blob(models.Model):
             models.Index(fields=["condemned_at"], name="blobs_condemned", condition=Q(condemned_at__isnull=False)),
         ]
 
+    @property
+    def is_damaged(self) -> bool:
+        """Whether the hub hands these bytes out no more, until somebody pushes them again."""
+        return self.state != BlobState.STORED
+
     def __str__(self) -> str:
         return f"blob {self.sha256}"
 

@@ -1,4 +1,4 @@
-"""Every error as one JSON shape: ``{code, detail, field?, hint?}``."""
+"""Every error as one JSON shape: ``{code, detail, field?, hint?}``; ``hub/requests.py`` adds ``request_id``."""
 
 import logging
 from typing import Any

@@ -26,6 +26,7 @@ class FileOutput(Output):
     size_bytes = serializers.IntegerField(source="blob.size_bytes")
     sha256 = serializers.CharField(source="blob.sha256")
     git_id = serializers.CharField(source="blob.git_id")
+    is_damaged = serializers.BooleanField(source="blob.is_damaged")
 
 
 class ReviewOutput(Output):

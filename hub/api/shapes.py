@@ -70,6 +70,7 @@ class ErrorOutput(Output):
     detail = serializers.CharField()
     field = serializers.CharField(required=False)
     hint = serializers.CharField(required=False)
+    request_id = serializers.CharField(required=False)
 
 
 def read(serializer: type[Input], request: Request) -> dict[str, Any]:

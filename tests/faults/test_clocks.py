@@ -1,44 +1,14 @@
 """Clocks that are an hour off: leases follow the database's, versions their numbers, and tokens stay good."""
 
 from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 
-from cluster.process import Server
+from tests.faults.clock import need_faketime, set_clock
 from tests.faults.people import People, announce, finish, send
-from tests.faults.topology import Topology, wait_until
+from tests.faults.topology import Topology
 from tests.faults.witness import assert_done_once, wait_until_ended
 from tests.functional.hub_process import Api
-
-# libfaketime 0.9.10 hands the kernel a negative time where Python 3.11 sleeps; waiting for nothing sleeps as well.
-SLEEP = "import select, time\ntime.sleep = lambda seconds: select.select([], [], [], seconds) and None\n"
-
-
-def set_clock(server: Server, offset: str, **settings: str) -> None:
-    """Start a process again under libfaketime; timers, waits and files keep their own time."""
-    (library,) = Path("/usr/lib").glob("*/faketime/libfaketimeMT.so.1")
-    fake = {
-        "LD_PRELOAD": str(library),
-        "FAKETIME": offset,
-        "FAKETIME_DONT_FAKE_MONOTONIC": "1",
-        "NO_FAKE_STAT": "1",
-        "PYTHONPATH": str(server.folder / "clock"),
-        "HUB_CLOCK_SKEW_SECONDS": "300",
-        **settings,
-    }
-    (server.folder / "clock").mkdir(exist_ok=True)
-    (server.folder / "clock" / "sitecustomize.py").write_text(SLEEP)
-    server.stop()
-    server.environment = {name: value for name, value in server.environment.items() if name not in fake}
-    server.environment |= fake if offset else {}
-    server.start()
-
-
-def need_faketime() -> None:
-    """Skip where it is not installed."""
-    if not list(Path("/usr/lib").glob("*/faketime/libfaketimeMT.so.1")):
-        pytest.skip("needs libfaketime: install faketime")
 
 
 @pytest.fixture(scope="module")
@@ -115,39 +85,6 @@ def test_a_token_and_an_upload_are_good_at_both_processes_whoever_made_them(skew
         other = Api(str(user.client.base_url.copy_with(path="")), token)
         send(other, upload, files)
         assert finish(other, upload, files).status_code == 202
-
-
-@pytest.mark.faults_full
-@pytest.mark.fault("a worker's clock that the store would refuse")
-@pytest.mark.parametrize("offset", ["+20m", "-20m"])
-def test_a_worker_with_a_wrong_clock_leaves_all_jobs_to_the_other_and_says_so(
-    topology: Topology, people: People, offset: str
-) -> None:
-    need_faketime()
-    topology.calm()
-    wrong = topology.workers[0]
-    try:
-        set_clock(wrong, offset)
-        wait_until(lambda: len(clocks(topology)) == 2, seconds=60, what="two workers")
-        pushes = people.push_many(6, "refused")
-        wait_until_ended(topology, pushes, seconds=120)
-        assert_done_once(topology, pushes, most_attempts=1)
-        right, off = sorted(clocks(topology).items(), key=lambda item: abs(item[1]))
-        assert abs(right[1]) < 5
-        assert abs(off[1] - 1200 * (1 if offset[0] == "+" else -1)) < 5
-        claimed = topology.rows(
-            "SELECT DISTINCT who FROM jobs_jobevent WHERE kind = 'claimed' AND job_id = ANY(%s::uuid[])",
-            [push.job for push in pushes],
-        )
-        assert claimed == [(right[0],)]
-        assert "no job is claimed: the clock of" in wrong.log()
-    finally:
-        set_clock(wrong, "")
-
-
-def clocks(hub: Topology) -> dict[str, float]:
-    """How far each worker's clock is ahead, as its row says."""
-    return {str(name): float(skew) for name, skew in hub.rows("SELECT name, clock_skew_seconds FROM jobs_worker")}
 
 
 def resolved(api: Api, name: str) -> str:

@@ -19,6 +19,13 @@ FILES = {
         "catalog/test_accounts.py",
         "catalog/test_blobs.py",
     ),
+    "the API": (
+        "test_migrations_grow_first.py",
+        "hub/test_the_api_walk.py",
+        "hub/test_errors_have_one_shape.py",
+        "hub/test_metrics.py",
+        "workers/test_clocks.py",
+    ),
     "search and pages": (
         "catalog/test_compiled_queries.py",
         "catalog/test_paging.py",

@@ -130,3 +130,20 @@ def test_the_command_names_the_damaged_and_fails(published, store):
     with pytest.raises(SystemExit, match="1"):
         call_command("scrub", "--all", "--json", stdout=out)
     assert json.loads(out.getvalue())["quarantine"] == [digest]
+
+
+def test_the_page_and_the_answer_about_a_version_say_which_file_is_damaged(published, store, client):
+    owner, files = published
+    digest = digests_of(files)[WEIGHTS]
+    flip_a_byte(store, digest)
+
+    def told() -> tuple[list[str], int]:
+        revision = client.get("/api/v1/adapters/lab/ner/versions/1.0.0").json()
+        page = client.get("/lab/ner").content.decode()
+        return [file["path"] for file in revision["files"] if file["is_damaged"]], page.count(">damaged</span>")
+
+    assert told() == ([], 0)
+    scrub(share=1.0)
+    assert told() == ([WEIGHTS], 1)
+    push(owner, files, version="1.0.1")
+    assert told() == ([], 0)

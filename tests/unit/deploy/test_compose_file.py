@@ -160,3 +160,12 @@ def test_what_is_kept_lies_in_named_volumes_and_every_mounted_file_exists(servic
 def test_every_foreign_image_names_its_version(services: dict[str, Any]) -> None:
     foreign = [service["image"] for service in services.values() if "build" not in service]
     assert all(re.fullmatch(r"[\w./-]+:v?\d[\w.-]*", image) for image in foreign), foreign
+
+
+def test_every_worker_shows_its_figures_to_its_neighbours_and_to_nobody_else(services: dict[str, Any]) -> None:
+    for name in ("worker-cpu", "worker-gpu"):
+        shown = services[name]["environment"]
+        assert (shown["HUB_METRICS_PORT"], shown["HUB_METRICS_ADDRESS"]) == ("9101", "0.0.0.0")
+        assert shown["HUB_SECRET_KEY"], "beside what every process of the hub knows"
+        assert (services[name]["networks"], services[name].get("ports")) == (["back"], None)
+    assert raw()["networks"]["back"] == {"internal": True}

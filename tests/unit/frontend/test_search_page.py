@@ -88,3 +88,8 @@ def test_what_people_type_is_escaped(published, stranger):
     text = stranger.get('/search?q=<script>alert(1)</script>&method="><img src=x>').content.decode()
     assert "<script>alert" not in text
     assert "<img" not in text
+
+
+def test_a_nul_in_the_address_of_a_page_is_dropped(published, stranger):
+    assert stranger.get("/team/ner%00-de").status_code == 200
+    assert stranger.get("/team/%00").status_code == 404

@@ -27,6 +27,17 @@ def assert_error(response: Any, status: int, code: str) -> dict[str, Any]:
     assert (response.status_code, body.get("code")) == (status, code), body
     assert body["detail"]
     assert isinstance(body["detail"], str)
-    assert set(body) <= {"code", "detail", "field", "hint", "tensor", "expected", "received", "mismatches"}
+    assert set(body) <= {
+        "code",
+        "detail",
+        "field",
+        "hint",
+        "tensor",
+        "expected",
+        "received",
+        "mismatches",
+        "request_id",
+    }
+    assert body["request_id"] == response["X-Request-ID"]
     assert all(value not in ("", None) for value in body.values())
     return body

@@ -6,7 +6,11 @@ from urllib.parse import parse_qs, urlsplit
 import httpx
 import pytest
 
+from catalog import observing
 from catalog.search.models import DownloadCount
+from catalog.store import blob_store
+from storage import StorageError
+from storage.keys import staging_key
 from tests.servers.swift import SwiftServer
 from tests.unit.catalog.factories import make_namespace, make_user, publish
 from tests.unit.hub.calling import API, client_of
@@ -96,3 +100,20 @@ def test_where_direct_transfer_is_off_the_hub_hands_out_the_bytes(owner, setting
     answer = client_of(None).get(f"{URL}/w.safetensors")
     assert answer.status_code == 200
     assert b"".join(answer.streaming_content) == LARGE
+
+
+def test_what_the_store_refuses_of_a_direct_transfer_is_counted(swift, settings, monkeypatch):
+    counted = []
+
+    def count(event: str, amount: float, labels: dict[str, str]) -> None:
+        counted.append((event, labels))
+
+    settings.HUB_STORAGE_URL = swift.url("direct-refused")
+    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "not-this-one")
+    observing.connect(count)
+    try:
+        with pytest.raises(StorageError):
+            blob_store().direct.begin(staging_key("0" * 32, 0))
+    finally:
+        observing.disconnect(count)
+    assert counted == [("storage_error", {"operation": "direct_begin", "code": "storage_refused"})]

@@ -1,5 +1,7 @@
 """Every error is ``{code, detail, field?, hint?}``, whatever went wrong."""
 
+import base64
+
 import pytest
 
 from storage import StorageError
@@ -8,6 +10,8 @@ from tests.unit.hub.calling import API, assert_error, client_of
 
 pytestmark = pytest.mark.django_db
 COMMIT = "a" * 40
+# Each error names its request; two that are compared must have the same.
+SAME_ID = {"X-Request-ID": "one-and-the-same"}
 
 
 @pytest.fixture
@@ -120,6 +124,31 @@ def test_odd_filters_find_nothing_and_break_nothing(owner, query):
     assert client_of(owner).get(f"{API}/adapters?{query}").json()["results"] == []
 
 
+@pytest.mark.parametrize(
+    "path",
+    ["/adapters/lab/%00", "/adapters/%00/ner", "/adapters/lab/ner/versions/%00", "/base-models/%00", "/namespaces/%00"],
+)
+def test_a_nul_in_a_path_names_nothing(owner, path):
+    push(owner, {"README.md": b"x"})
+    assert_error(client_of(owner).get(API + path), 404, "not_found")
+
+
+@pytest.mark.parametrize("path", ["/jobs?state=%00", "/jobs?kind=%00", "/adapters?namespace=%00", "/adapters?base=%00"])
+def test_a_nul_in_a_filter_finds_nothing(owner, path):
+    push(owner, {"README.md": b"x"})
+    answer = client_of(owner).get(API + path)
+    assert answer.status_code in (200, 400)
+    assert not answer.json().get("results")
+
+
+def test_a_nul_in_a_name_or_password_is_a_wrong_one(owner):
+    basic = base64.b64encode(b"own\0er:\0").decode()
+    answer = client_of(None).post(
+        f"{API}/tokens", {"name": "x", "scopes": ["read"]}, HTTP_AUTHORIZATION=f"Basic {basic}"
+    )
+    assert_error(answer, 401, "credentials_invalid")
+
+
 def test_a_config_that_utf8_cannot_hold_is_refused(owner):
     body = b'{"id": "x/y", "config": {"name": "\\ud800"}}'
     response = client_of(owner).generic("POST", f"{API}/base-models", body, content_type="application/json")
@@ -144,8 +173,8 @@ def test_private_and_absent_answer_with_the_same_bytes(owner, path, signed_in):
     stranger = client_of(make_user("stranger") if signed_in else None)
     path = path.replace(COMMIT, revision.commit_id)
     assert client_of(owner).get(API + path.format(name="hidden")).status_code == 200
-    hidden = stranger.get(API + path.format(name="hidden"))
-    absent = stranger.get(API + path.format(name="absent"))
+    hidden = stranger.get(API + path.format(name="hidden"), headers=SAME_ID)
+    absent = stranger.get(API + path.format(name="absent"), headers=SAME_ID)
     assert_error(hidden, 404, "not_found")
     assert hidden.content.replace(b"hidden", b"absent") == absent.content
 
@@ -167,7 +196,7 @@ def test_private_and_absent_are_the_same_to_who_would_write(owner, method, path,
 
     def ask(name):
         filled = body and {key: value.format(name=name) for key, value in body.items()}
-        return getattr(stranger, method)(API + path.format(name=name), filled, format="json")
+        return getattr(stranger, method)(API + path.format(name=name), filled, format="json", headers=SAME_ID)
 
     hidden, absent = ask("hidden"), ask("absent")
     assert_error(hidden, 404, "not_found")
@@ -196,3 +225,21 @@ def test_a_store_without_room_is_507_and_the_upload_stays_open(owner, monkeypatc
     assert "disk" not in assert_error(answer, 507, "storage_full")["detail"], "where bytes lie is nobody's business"
     again = client_of(owner).put(path, b"some bytes", content_type="application/octet-stream")
     assert again.status_code == 200, again.content
+
+
+def test_an_error_names_the_request_as_the_log_does():
+    given = client_of(None).get(f"{API}/adapters/lab/nothing", headers={"X-Request-ID": "from-the-proxy.7"})
+    assert assert_error(given, 404, "not_found")["request_id"] == "from-the-proxy.7"
+    assert int(given["Content-Length"]) == len(given.content)
+
+
+def test_a_mistake_of_the_hub_names_the_request_too(monkeypatch):
+    monkeypatch.setattr("hub.api.adapters.search", lambda *given, **more: 1 / 0)
+    assert_error(client_of(None).get(f"{API}/adapters"), 500, "internal_error")
+
+
+def test_answers_that_are_no_errors_and_pages_stay_as_they_are(client):
+    assert "request_id" not in client_of(None).get(f"{API}/").json()
+    page = client.get("/no/such/page")
+    assert page.status_code == 404
+    assert page["X-Request-ID"] not in page.content.decode()

@@ -4,11 +4,15 @@ import io
 import json
 import logging
 import logging.config
+import re
 from collections.abc import Callable, Iterator
 from typing import Any
 
+import boto3
 import pytest
 import structlog
+from botocore.config import Config
+from botocore.exceptions import EndpointConnectionError
 from django.test import Client
 
 from hub.logs import logging_settings
@@ -26,6 +30,10 @@ SECRETS = {
     "a presigned URL": "https://s3/b/k?X-Amz-Credential=AKIAEXAMPLE9%2F2026&X-Amz-Signature=0f0f9f9f0f0f9f9f&partNumber=1",
     "a presigned URL of version 2": "https://s3/b/k?AWSAccessKeyId=AKIAEXAMPLE9&Signature=vjbyPxybdZaNmGa%2ByT272YEAiv4",
     "a dict with a password": "{'username': 'x', 'password': 'TopSecret9'}",
+    "a signature as botocore prints it": "Signature:\n0f0f9f9f0f0f9f9f0f0f9f9f0f0f9f9f0f0f9f9f0f0f9f9f0f0f9f9f0f0f9f9f",
+    "a signed header": "Authorization: AWS4-HMAC-SHA256 Credential=AKIAEXAMPLE9/2026/r, Signature=0f0f9f9f",
+    "a signed header in a dict": "{'Authorization': b'AWS4-HMAC-SHA256 Credential=AKIAEXAMPLE9/x, Signature=0f0f9f9f'}",
+    "a session token": "x-amz-security-token:TopSecret9//////////wEaD",
 }
 WORTHLESS = {
     "a digest": "blob 0f0f9f9f0f0f9f9f0f0f9f9f0f0f9f9f0f0f9f9f0f0f9f9f0f0f9f9f0f0f9f9f",
@@ -115,3 +123,46 @@ def test_lines_for_people_hold_the_same(capsys: pytest.CaptureFixture[str]) -> N
     record = logging.makeLogRecord({"name": "x", "levelname": "INFO", "msg": "job %s", "args": ("7",), "job_id": "7"})
     text = shape.format(record)
     assert text.endswith("INFO x: job 7 job_id=7")
+
+
+def says_of_boto(level: str, monkeypatch: pytest.MonkeyPatch, **loosened: str) -> str:
+    """What a signed request and a presigned URL leave in the log of a process with this level."""
+    for name, value in {
+        "ACCESS_KEY_ID": "AKIAEXAMPLE9",
+        "SECRET_ACCESS_KEY": "k",
+        "SESSION_TOKEN": "TopSecret9",
+    }.items():
+        monkeypatch.setenv(f"AWS_{name}", value)
+    configured = logging_settings(format="json", level=level)
+    configured["loggers"] |= {name: {"level": low} for name, low in loosened.items()}
+    stream = io.StringIO()
+    configured["handlers"]["console"]["stream"] = stream
+    root = logging.getLogger()
+    before, handlers = root.level, list(root.handlers)
+    levels = {name: logging.getLogger(name).level for name in configured["loggers"]}
+    try:
+        logging.config.dictConfig(configured)
+        client = boto3.session.Session().client("s3", endpoint_url="http://127.0.0.1:9", region_name="r", config=Config(
+            connect_timeout=1, retries={"total_max_attempts": 1}))  # fmt: skip
+        client.generate_presigned_url("get_object", Params={"Bucket": "b", "Key": "k"})
+        with pytest.raises(EndpointConnectionError):
+            client.put_object(Bucket="b", Key="k", Body=b"x")
+    finally:
+        root.handlers[:] = handlers
+        root.setLevel(before)
+        for name, kept in levels.items():
+            logging.getLogger(name).setLevel(kept)
+    return stream.getvalue()
+
+
+def test_the_library_of_the_store_says_nothing_of_its_requests_even_at_debug(monkeypatch: pytest.MonkeyPatch) -> None:
+    lines = [json.loads(line) for line in says_of_boto("DEBUG", monkeypatch).splitlines()]
+    assert [line["event"] for line in lines if line["level"] == "debug"] == []
+
+
+def test_what_it_would_say_is_cut_if_somebody_lets_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    said = says_of_boto("DEBUG", monkeypatch, botocore="DEBUG", urllib3="DEBUG", boto3="DEBUG")
+    assert "StringToSign" in said
+    assert "Signature:\\n[cut]" in said
+    assert "TopSecret9" not in said
+    assert not re.search(r"Signature(=|%3D|:\\n)[0-9a-f]{64}", said)

@@ -35,6 +35,7 @@ class SmallHub:
     is_receiving: bool = False
     requests: list[tuple[str, str, str | None, str | None]] = field(default_factory=list)
     fail_once: dict[str, list[int]] = field(default_factory=dict)
+    mistakes: dict[str, dict[str, str]] = field(default_factory=dict)
     cut_after: list[int] = field(default_factory=list)
 
     def asked(self, method: str, pattern: str) -> list[tuple[str, str, str | None, str | None]]:
@@ -162,6 +163,8 @@ class Handler(BaseHTTPRequestHandler):
         hub = self.hub
         if self.headers.get("Authorization") != f"Bearer {hub.token}":
             self.json(401, {"code": "token_invalid", "detail": "The token is not known.", "hint": "hubclient login"})
+        elif asked in hub.mistakes:
+            self.json(500, hub.mistakes[asked])
         elif asked == "GET /whoami":
             token = {"name": "t", "scopes": ["read"], "expires_at": None}
             self.json(200, {"username": "owner", "is_staff": False, "namespaces": [], "token": token})

@@ -81,6 +81,15 @@ def test_3_network(run, monkeypatch: pytest.MonkeyPatch):
     assert "127.0.0.1:9" in err
 
 
+def test_3_a_mistake_of_the_hub_names_the_request_for_whoever_runs_it(run, small_hub: SmallHub):
+    said = {"code": "internal_error", "detail": "a mistake of the hub", "request_id": "7f3a"}
+    small_hub.mistakes["GET /whoami"] = said
+    code, _, err = run("whoami")
+    assert code == 3
+    assert "request   7f3a" in err
+    assert json.loads(run("whoami", "--json")[1])["error"] == said
+
+
 def test_4_not_permitted_with_code_detail_and_hint(run, monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setenv("HUB_TOKEN", "hub_wrong")
     code, _, err = run("whoami")
