@@ -60,6 +60,7 @@ INSTALLED_APPS = [
     "catalog.adapters",
     "catalog.jobs",
     "catalog.evidence",
+    "catalog.evaluations",
     "catalog.uploads",
     "catalog.reviews",
     "catalog.search",

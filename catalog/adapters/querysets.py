@@ -47,8 +47,8 @@ class BlobQuerySet(models.QuerySet["Blob", "Blob"]):
         return self.exclude(git_id="")
 
     def unreferenced(self) -> "BlobQuerySet":
-        """Those that no file of any revision names."""
-        return self.filter(files=None)
+        """Those that no file of any revision names, nor any evaluation set."""
+        return self.filter(files=None, set_files=None)
 
 
 class RevisionQuerySet(models.QuerySet["Revision", "Revision"]):

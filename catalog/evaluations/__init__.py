@@ -1,0 +1,1 @@
+"""Evaluations: sets of labelled rows, what was measured on them and by which harness, and what must be measured."""
