@@ -48,7 +48,8 @@ def _next(now: datetime, last: tuple[datetime, UUID]) -> list[tuple[datetime, UU
     keep = timedelta(days=settings.HUB_KEEP_JOBS_DAYS)
     ended = Q(is_dead_letter=False) | Q(finished_at__lt=now - keep * DEAD_LETTERS_STAY_TIMES)
     rows = Job.objects.filter(ended, state__in=FINAL_STATES, finished_at__lt=now - keep, created_at__lt=now - keep)
-    following = rows.filter(Q(created_at__gt=last[0]) | Q(created_at=last[0], pk__gt=last[1]))
+    # The first condition says nothing new, but an index can begin there.
+    following = rows.filter(Q(created_at__gt=last[0]) | Q(pk__gt=last[1]), created_at__gte=last[0])
     return list(following.order_by("created_at", "pk").values_list("created_at", "pk")[:_BATCH])
 
 

@@ -12,7 +12,7 @@ from django.db.models import F
 from catalog.adapters.models import Adapter, Blob, BlobState, File, Publication, Ref, Revision, Version
 from catalog.adapters.publication import delete_adapter, yank_version
 from catalog.retention.fsck import fsck
-from catalog.search.models import SearchEntry
+from catalog.search.models import SearchEntry, SearchText
 from catalog.uploads.models import Upload
 from tests.unit.catalog.factories import (
     accept,
@@ -193,3 +193,11 @@ def put_at(store, place: str) -> str:
     store.promote("0" * 32 + "/0", [1], sha256=digest)
     store.discard("0" * 32)
     return digest
+
+
+def test_an_entry_that_the_release_before_wrote_gets_its_words(owner):
+    SearchText.objects.filter(entry__adapter__name="ner").delete()
+    assert codes() == ["entry_differs"]
+    assert codes(is_repairing=True) == ["entry_differs"]
+    assert codes() == []
+    assert SearchText.objects.get(entry__adapter__name="ner").text.startswith("lab/ner")
