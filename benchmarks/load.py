@@ -115,7 +115,10 @@ def load(host: str, port: int, requests: list[str], *, connections: int = 16, se
     """The same in a process of its own. Raises AssertionError unless every answer was good."""
     order = {"host": host, "port": port, "connections": connections, "seconds": seconds, "requests": requests}
     command = [sys.executable, "-m", "benchmarks.load"]
-    answer = subprocess.run(command, input=json.dumps(order), capture_output=True, text=True, check=False)
+    patience = seconds + _WARMING_SECONDS + 2 * _PATIENCE_SECONDS
+    answer = subprocess.run(
+        command, input=json.dumps(order), capture_output=True, text=True, check=False, timeout=patience
+    )
     if answer.returncode:
         raise AssertionError(answer.stderr[-2000:])
     found: dict[str, Any] = json.loads(answer.stdout)
@@ -128,6 +131,13 @@ def get(path: str, *, token: str = "", host: str = "127.0.0.1") -> str:
     """One GET as text."""
     bearer = f"Authorization: Bearer {token}\r\n" if token else ""
     return f"GET {path} HTTP/1.1\r\nHost: {host}\r\nAccept: */*\r\n{bearer}\r\n"
+
+
+def post(path: str, body: dict[str, Any], *, host: str = "127.0.0.1") -> str:
+    """One POST of JSON as text."""
+    text = json.dumps(body)
+    head = f"POST {path} HTTP/1.1\r\nHost: {host}\r\nAccept: */*\r\nContent-Type: application/json\r\n"
+    return f"{head}Content-Length: {len(text)}\r\n\r\n{text}"
 
 
 if __name__ == "__main__":

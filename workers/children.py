@@ -13,7 +13,7 @@ import signal
 import threading
 import time
 from collections.abc import Callable
-from multiprocessing import forkserver
+from multiprocessing import forkserver, spawn
 from multiprocessing.connection import Connection
 from multiprocessing.process import BaseProcess
 from pathlib import Path
@@ -25,6 +25,8 @@ _TICK_SECONDS = 0.25
 _WATCH_SECONDS = 0.05
 _MOST_BYTES = 256 << 20
 _WARM_SECONDS = 600
+MAIN_SCRIPT = "HUB_CHILD_MAIN_SCRIPT"
+"""Tells the forkserver which script its children need not run."""
 _context = multiprocessing.get_context("forkserver")
 _warming = threading.Lock()
 
@@ -44,17 +46,25 @@ class ChildStopped(Exception):
 def warm_up() -> None:
     """Start the forkserver with the heavy libraries, if it does not run yet. Returns before they are loaded."""
     root = str(Path(__file__).resolve().parent.parent)
+    path = os.environ.get("PYTHONPATH")
+    # The forkserver ignores sys.path of its parent (before Python 3.12), but not its environment.
+    given = {"PYTHONPATH": root if not path else f"{root}{os.pathsep}{path}", MAIN_SCRIPT: _main_script()}
     with _warming:
-        before = os.environ.get("PYTHONPATH")
-        # The forkserver ignores sys.path of its parent (before Python 3.12), but not its environment.
-        os.environ["PYTHONPATH"] = root if not before else f"{root}{os.pathsep}{before}"
+        before = {name: os.environ.get(name) for name in given}
+        os.environ.update(given)
         try:
             _context.set_forkserver_preload(["workers.preload"])
             forkserver.ensure_running()
         finally:
-            os.environ.pop("PYTHONPATH")
-            if before is not None:
-                os.environ["PYTHONPATH"] = before
+            for name, value in before.items():
+                os.environ.pop(name)
+                if value is not None:
+                    os.environ[name] = value
+
+
+def _main_script() -> str:
+    """The script of this process, which multiprocessing would run again in each child: celery's loads for long."""
+    return str(spawn.get_preparation_data("").get("init_main_from_path", ""))
 
 
 def wait_until_warm() -> None:

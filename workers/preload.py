@@ -1,6 +1,7 @@
 """What the forkserver loads before the first job, so that children start warm. Imported there and nowhere else."""
 
 import os
+import sys
 
 # One thread in each child: several children run side by side, and a pool of threads does not survive a fork.
 for _variable in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"):
@@ -22,3 +23,7 @@ import workers.computing  # noqa: E402, F401
 
 torch.set_num_threads(1)
 kernels.methods.methods()
+
+# A child finds that the script of the worker has been run already, and goes on without it.
+if _script := os.environ.pop("HUB_CHILD_MAIN_SCRIPT", ""):
+    sys.modules["__main__"].__file__ = _script

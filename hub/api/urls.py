@@ -12,6 +12,11 @@ _VERSION = f"{_ADAPTER}/versions/<str:version>"
 _UPLOAD = "uploads/<uuid:upload_id>"
 
 urlpatterns = [
+    # Paths are compared in this order: what pulls and lists ask comes first.
+    path(f"{_ADAPTER}/files/<str:ref>/<path:path>", files.FileView.as_view(), name="api-file"),
+    path("resolve", resolve.ResolveView.as_view()),
+    path("adapters", adapters.AdaptersView.as_view()),
+    path(_ADAPTER, adapters.AdapterView.as_view()),
     path("", identity.RootView.as_view()),
     path("schema", SpectacularAPIView.as_view(), name="api-schema"),
     path("docs", SpectacularSwaggerView.as_view(url_name="api-schema"), name="api-docs"),
@@ -27,8 +32,6 @@ urlpatterns = [
     path("base-models/<path:base_id>/shapes", base_models.BaseModelShapesView.as_view()),
     path("base-models/<path:base_id>/config", base_models.BaseModelConfigView.as_view()),
     path("base-models/<path:base_id>", base_models.BaseModelView.as_view()),
-    path("adapters", adapters.AdaptersView.as_view()),
-    path(_ADAPTER, adapters.AdapterView.as_view()),
     path(f"{_ADAPTER}/revisions", revisions.RevisionsView.as_view()),
     path(_REVISION, revisions.RevisionView.as_view()),
     path(f"{_REVISION}/evidence", revisions.EvidenceView.as_view()),
@@ -37,7 +40,6 @@ urlpatterns = [
     path(_VERSION, versions.VersionView.as_view()),
     path(f"{_VERSION}/yank", versions.YankView.as_view()),
     path(f"{_VERSION}/unyank", versions.UnyankView.as_view()),
-    path(f"{_ADAPTER}/files/<str:ref>/<path:path>", files.FileView.as_view(), name="api-file"),
     path("uploads", uploads.UploadsView.as_view()),
     path(_UPLOAD, uploads.UploadView.as_view()),
     path(f"{_UPLOAD}/files/<int:index>/parts/<int:number>", uploads.PartView.as_view(), name="api-upload-part"),
@@ -48,6 +50,5 @@ urlpatterns = [
     path("jobs/<uuid:job_id>/retry", jobs.JobRetryView.as_view()),
     path("workers", jobs.WorkersView.as_view()),
     path("reviews", revisions.QueueView.as_view()),
-    path("resolve", resolve.ResolveView.as_view()),
     re_path(r".*", not_found),
 ]

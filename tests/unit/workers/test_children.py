@@ -1,6 +1,8 @@
 """A job computes in a child of its own: bounded, killable, and unable to hurt the process that started it."""
 
 import os
+import subprocess
+import sys
 import time
 from pathlib import Path
 
@@ -157,3 +159,20 @@ def test_the_host_keeps_no_descriptor_of_a_child_that_ended():
     with pytest.raises(ChildFailed):
         call("kill_self")
     assert len(os.listdir("/proc/self/fd")) <= before + 1
+
+
+def test_no_child_runs_the_script_of_its_worker_again(tmp_path):
+    """A worker's script loads Celery and its application: seconds for each job, and nothing of it is for a child."""
+    script = tmp_path / "worker.py"
+    script.write_text(
+        f"print('the script runs', flush=True)\n"
+        f"if __name__ == '__main__':\n"
+        f"    from workers.children import run_in_child\n"
+        f"    print(run_in_child('{FUNCTIONS}:add', {{'a': 2, 'b': 3}}, memory_bytes={MEMORY}, seconds=60)['sum'])\n"
+    )
+    root = Path(__file__).resolve().parents[3]
+    command = [sys.executable, str(script)]
+    done = subprocess.run(
+        command, cwd=root, env={**os.environ, "PYTHONPATH": str(root)}, capture_output=True, text=True, timeout=300
+    )
+    assert done.stdout.split("\n") == ["the script runs", "5", ""], done.stderr
