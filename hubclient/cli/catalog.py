@@ -141,7 +141,7 @@ def jobs(
     url: HubUrl = None,
     is_json: AsJson = False,
 ) -> None:
-    """List jobs, or show one. Example: hubclient jobs 7 --wait"""
+    """List jobs, or show one. Example: hubclient jobs --state failed"""
     if job_id is not None:
         if is_cancelled or is_retried:
             with open_hub(url) as hub:
