@@ -15,9 +15,10 @@ from typing import Any
 
 from django.db import connection, connections, transaction
 
+from catalog.adapters.models import Blob
 from catalog.retention.backup_folder import BackupError
+from catalog.retention.referring import referring
 
-_REFERENCED = "SELECT DISTINCT b.sha256, b.size_bytes FROM adapters_file f JOIN adapters_blob b ON b.sha256 = f.blob_id"
 _SSL = {"sslmode": "PGSSLMODE", "sslrootcert": "PGSSLROOTCERT", "sslcert": "PGSSLCERT", "sslkey": "PGSSLKEY"}
 
 
@@ -50,7 +51,7 @@ def _dump_sqlite(folder: Path) -> Path:
     with closing(_opened(Path(_name()))) as source, closing(sqlite3.connect(copy)) as target:
         source.backup(target)
         target.execute("PRAGMA journal_mode = DELETE")
-        _write_list(folder, target.execute(_REFERENCED))
+        _write_list(folder, target.execute(_referenced()))
     copy.chmod(0o600)
     return copy
 
@@ -72,7 +73,7 @@ def _dump_postgres(folder: Path) -> Path:
         cursor.execute("SET LOCAL statement_timeout = 0")
         cursor.execute("SELECT pg_export_snapshot()")
         snapshot = cursor.fetchone()[0]
-        cursor.execute(_REFERENCED)
+        cursor.execute(_referenced())
         _write_list(folder, cursor)
         options = ["--format=custom", "--no-owner", "--no-privileges", f"--snapshot={snapshot}", f"--file={copy}"]
         _run("pg_dump", [*options, "--dbname", _name()])
@@ -88,6 +89,13 @@ def _load_postgres(copy: Path) -> None:
     connection.close()
     options = ["--no-owner", "--no-privileges", "--no-comments", "--single-transaction", "--exit-on-error"]
     _run("pg_restore", [*options, "--dbname", _name(), str(copy)])
+
+
+def _referenced() -> str:
+    """The query for digest and size of every blob that some row needs, whichever table the row is in."""
+    columns = sorted((model._meta.db_table, field.column) for model, field in referring(Blob))
+    needed = " UNION ".join(f'SELECT "{column}" FROM "{table}"' for table, column in columns)
+    return f"SELECT sha256, size_bytes FROM adapters_blob WHERE sha256 IN ({needed})"
 
 
 def _write_list(folder: Path, rows: Any) -> None:

@@ -10,17 +10,24 @@ from uuid import UUID
 
 from django.conf import settings
 from django.db import transaction
-from django.db.models import Q
+from django.db.models import Model, Q
 
-from catalog.adapters.models import Revision
+from catalog.adapters.models import Revision, RevisionState
+from catalog.evaluations.models import Evaluation, EvaluationState
 from catalog.jobs.clock import database_now
-from catalog.jobs.models import FINAL_STATES, Job
+from catalog.jobs.models import FINAL_STATES, Job, JobEvent
+from catalog.retention.referring import referring
 from catalog.uploads.models import Upload, UploadState
 
 log = logging.getLogger(__name__)
 DEAD_LETTERS_STAY_TIMES = 4
 _BATCH = 200
-_NOT_YET_USED = (UploadState.OPEN, UploadState.FINISHING, UploadState.RECEIVING)
+# Rows in these states may still ask what became of their job.
+_UNFINISHED: dict[type[Model], tuple[str, ...]] = {
+    Revision: (RevisionState.VALIDATING,),
+    Upload: (UploadState.OPEN, UploadState.FINISHING, UploadState.RECEIVING),
+    Evaluation: (EvaluationState.WAITING,),
+}
 
 
 def prune_jobs(*, is_stopping: Callable[[], bool] | None = None) -> int:
@@ -62,12 +69,12 @@ def _prune(ids: list[UUID]) -> int:
     """
     ended = Job.objects.filter(pk__in=ids, state__in=FINAL_STATES).select_for_update(skip_locked=True)
     held = set(ended.values_list("pk", flat=True))
-    revisions = Revision.objects.filter(validation_job__in=held)
-    uploads = Upload.objects.filter(receive_job__in=held)
-    free_revisions = revisions.exclude(state="validating").select_for_update(skip_locked=True)
-    free_uploads = uploads.exclude(state__in=_NOT_YET_USED).select_for_update(skip_locked=True)
-    free = set(free_revisions.values_list("pk", flat=True)), set(free_uploads.values_list("pk", flat=True))
-    held -= set(revisions.exclude(pk__in=free[0]).values_list("validation_job", flat=True))
-    held -= set(uploads.exclude(pk__in=free[1]).values_list("receive_job", flat=True))
+    for model, field in referring(Job):
+        if model is JobEvent:
+            continue
+        rows = model._default_manager.filter(**{f"{field.name}__in": held})
+        settled = rows.exclude(state__in=_UNFINISHED[model]).select_for_update(skip_locked=True)
+        free = set(settled.values_list("pk", flat=True))
+        held -= set(rows.exclude(pk__in=free).values_list(field.name, flat=True))
     Job.objects.filter(pk__in=held).delete()
     return len(held)

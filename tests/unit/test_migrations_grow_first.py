@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 
 import pytest
+from django.apps import apps
 from django.core.management import call_command
 from django.db import migrations, models
 from django.db.migrations.loader import MigrationLoader
@@ -11,7 +12,7 @@ from django.db.models import NOT_PROVIDED
 
 from catalog.retiring import RetireField
 
-OURS = ("accounts", "adapters", "bases", "evidence", "jobs", "retention", "reviews", "search", "uploads")
+OURS = {config.label for config in apps.get_app_configs() if config.name.startswith("catalog.")}
 TAKING_AWAY = (migrations.RemoveField, migrations.DeleteModel, migrations.RenameField, migrations.RenameModel)
 
 

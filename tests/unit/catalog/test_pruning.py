@@ -11,7 +11,9 @@ from catalog.adapters.models import Revision
 from catalog.jobs.deciding import retry
 from catalog.jobs.models import Job, JobEvent, JobState
 from catalog.jobs.services import complete, fail, submit
+from catalog.retention import pruning
 from catalog.retention.pruning import prune_jobs
+from catalog.retention.referring import referring
 from catalog.uploads.models import Upload
 from tests.unit.catalog.factories import accept, make_namespace, make_user, push
 from tests.unit.catalog.holding import held
@@ -182,3 +184,7 @@ def test_a_revision_that_somebody_decides_about_is_left_to_the_next_night():
         pruning.join(20)
         assert counts == [0]
     assert prune_jobs() == 1
+
+
+def test_of_everything_that_names_a_job_it_is_known_when_it_is_finished():
+    assert {model for model, _ in referring(Job)} - {JobEvent} == set(pruning._UNFINISHED)

@@ -8,10 +8,15 @@ from pathlib import Path
 
 import pytest
 from django.core.management import CommandError, call_command
+from django.db import connection
 
+from catalog.adapters.blobs import expect_blob
+from catalog.adapters.models import Blob
 from catalog.retention.backup_folder import BackupError, BackupFolder, Snapshot
+from catalog.retention.database_copy import _referenced
 from catalog.retention.pruning_backups import prune_backup
-from tests.unit.catalog.factories import make_user
+from catalog.retention.referring import referring
+from tests.unit.catalog.factories import digests_of, lora_files, make_namespace, make_user, publish
 
 
 class Later(datetime):
@@ -131,3 +136,19 @@ def test_the_command_keeps_as_many_as_it_is_told(tmp_path, capsys, monkeypatch):
     assert BackupFolder(tmp_path / "backup").finished() == ["29990101T000000Z"]
     assert words_in(tmp_path / "backup") == []
     assert "pruned: 2 snapshots, 1 blobs" in capsys.readouterr().out
+
+
+@pytest.mark.django_db
+def test_every_table_that_needs_blobs_is_asked_which():
+    query = _referenced()
+    needing = {model._meta.db_table for model, _ in referring(Blob)}
+    assert "adapters_file" in needing
+    assert all(f'"{table}"' in query for table in needing)
+    owner = make_user("owner")
+    make_namespace(owner)
+    files = lora_files()
+    publish(owner, files, version="1.0.0")
+    expect_blob("a" * 64, 1)
+    with connection.cursor() as cursor:
+        cursor.execute(query)
+        assert {digest for digest, _ in cursor.fetchall()} == set(digests_of(files).values())

@@ -146,7 +146,13 @@ def test_workers_are_shown_to_administrators_alone(catalog, as_writer, stranger)
     assert as_writer.get("/jobs/workers").status_code == 403
     admin = Client()
     admin.force_login(create_user(username="admin", email="", password=PASSWORD, is_admin=True))
-    assert "a-worker" in admin.get("/jobs/workers").content.decode()
+    shown = admin.get("/jobs/workers").content.decode()
+    assert "a-worker" in shown
+    assert ">alive<" in shown
+    beat("a-worker", host="a-machine", pid=7, queues=["cpu"], is_stopping=False, clock_skew_seconds=-3600.4)
+    shown = admin.get("/jobs/workers").content.decode()
+    assert ">alive<" not in shown
+    assert "-3600 s off: it claims nothing" in shown
 
 
 def test_a_mistake_of_the_hub_is_a_page_without_details(db, monkeypatch):

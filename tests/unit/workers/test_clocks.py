@@ -12,6 +12,7 @@ from django.utils import timezone
 from catalog.jobs.heartbeats import worker_lines
 from catalog.jobs.models import EventKind, Job, JobEvent, JobState
 from catalog.jobs.services import submit
+from catalog.uploads.receiving import RECEIVE_UPLOAD
 from hub.figures import DatabaseFigures
 from storage import StorageError
 from workers.heartbeat import beat
@@ -139,3 +140,15 @@ def test_a_store_that_refuses_the_clock_costs_no_attempt_and_is_asked_again_afte
     Job.objects.update(available_at=timezone.now())
     assert supervise()
     assert the_job().state == JobState.SUCCEEDED
+
+
+def test_an_upload_that_is_being_hashed_waits_for_the_clock_and_is_not_opened_again(worker, monkeypatch) -> None:
+    def refused(*given: Any) -> None:
+        raise StorageError("storage_clock_skew", "list_parts: the store's clock and this machine's are 3600 s apart")
+
+    monkeypatch.setattr("workers.receiving.size_bytes_of", lambda job: 1)
+    monkeypatch.setattr("workers.receiving.receive", refused)
+    monkeypatch.setattr("workers.receiving.reopen", lambda job: 1 / 0)
+    submit(RECEIVE_UPLOAD, {})
+    assert supervise()
+    assert (the_job().state, the_job().attempts, the_job().error) == (JobState.QUEUED, 0, None)
