@@ -3,7 +3,20 @@
 from django.urls import path, re_path
 from drf_spectacular.views import SpectacularAPIView, SpectacularSwaggerView
 
-from hub.api import adapters, base_models, files, identity, jobs, namespaces, resolve, revisions, uploads, versions
+from hub.api import (
+    adapters,
+    badges,
+    base_models,
+    comparisons,
+    files,
+    identity,
+    jobs,
+    namespaces,
+    resolve,
+    revisions,
+    uploads,
+    versions,
+)
 from hub.api.errors import not_found
 
 _ADAPTER = "adapters/<str:namespace>/<str:name>"
@@ -32,6 +45,7 @@ urlpatterns = [
     path("base-models/<path:base_id>/shapes", base_models.BaseModelShapesView.as_view()),
     path("base-models/<path:base_id>/config", base_models.BaseModelConfigView.as_view()),
     path("base-models/<path:base_id>", base_models.BaseModelView.as_view()),
+    path(f"{_ADAPTER}/badge.svg", badges.BadgeView.as_view()),
     path(f"{_ADAPTER}/revisions", revisions.RevisionsView.as_view()),
     path(_REVISION, revisions.RevisionView.as_view()),
     path(f"{_REVISION}/evidence", revisions.EvidenceView.as_view()),
@@ -44,6 +58,8 @@ urlpatterns = [
     path(_UPLOAD, uploads.UploadView.as_view()),
     path(f"{_UPLOAD}/files/<int:index>/parts/<int:number>", uploads.PartView.as_view(), name="api-upload-part"),
     path(f"{_UPLOAD}/finish", uploads.FinishView.as_view()),
+    path("compare", comparisons.CompareView.as_view()),
+    path("leaderboards", comparisons.LeaderboardsView.as_view()),
     path("jobs", jobs.JobsView.as_view()),
     path("jobs/<uuid:job_id>", jobs.JobView.as_view()),
     path("jobs/<uuid:job_id>/cancel", jobs.JobCancelView.as_view()),

@@ -1,0 +1,56 @@
+"""Single rows of a set's revision, read from its file without loading the whole."""
+
+from __future__ import annotations
+
+import codecs
+import csv
+import json
+from collections.abc import Collection, Iterator
+from itertools import islice
+from typing import Any
+
+from catalog.evaluations.models import SetRevision
+from catalog.store import blob_store
+
+# The split whose rows are answered, in the order of the files' lines.
+_ANSWERED = ("test", "queries")
+_LONGEST_TEXT = 600
+
+
+def rows_at(revision: SetRevision, numbers: Collection[int]) -> dict[int, dict[str, Any]]:
+    """The rows of these numbers (from 0) as ``{column: value}``, long texts cut; rows that do not read are left out.
+
+    The caller has asked for permission: a hidden revision's rows are never to be shown.
+    """
+    file = next((row for name in _ANSWERED for row in revision.files.all() if row.split == name), None)
+    if file is None or not numbers:
+        return {}
+    wanted, last = set(numbers), max(numbers)
+    lines = _lines(blob_store().read(file.blob_id))
+    rows = csv.DictReader(lines) if file.path.endswith(".csv") else map(_json_row, filter(str.strip, lines))
+    return {at: _shown(row) for at, row in enumerate(islice(rows, last + 1)) if at in wanted and isinstance(row, dict)}
+
+
+def _lines(chunks: Iterator[bytes]) -> Iterator[str]:
+    """The text's lines, each with its end; ``splitlines`` would also part at signs that JSON allows in a string."""
+    decode = codecs.getincrementaldecoder("utf-8-sig")(errors="replace").decode
+    rest = ""
+    for chunk in chunks:
+        *whole, rest = (rest + decode(chunk)).split("\n")
+        yield from (line + "\n" for line in whole)
+    if rest:
+        yield rest
+
+
+def _json_row(line: str) -> Any:
+    try:
+        return json.loads(line)
+    except ValueError:
+        return None
+
+
+def _shown(row: dict[str, Any]) -> dict[str, Any]:
+    return {
+        str(name): value[:_LONGEST_TEXT] + "…" if isinstance(value, str) and len(value) > _LONGEST_TEXT else value
+        for name, value in row.items()
+    }
