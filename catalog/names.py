@@ -16,9 +16,9 @@ _BASE_REVISION = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
 RESERVED_NAMESPACES = frozenset(
     """
     about account accounts adapters admin api assets base-models bases collections compare datasets docs download
-    families favicon.ico files healthz health help hub jobs kernels languages login logout metrics models namespaces
-    new organizations queue readyz register review reviews robots.txt search settings signup spaces static tasks
-    tokens upload uploads users v1 versions whoami
+    evaluation-sets evaluations families favicon.ico files healthz health help hub jobs kernels languages
+    leaderboards login logout metrics models namespaces new organizations queue readyz register review reviews
+    robots.txt search settings signup spaces static tasks tokens upload uploads users v1 versions whoami
     """.split()  # noqa: SIM905  (a list of sixty quoted words reads worse)
 )
 # The Hugging Face wire puts these after a name; a version or adapter so named could not be addressed there.

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import json
-import zlib
 from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
@@ -13,8 +11,10 @@ from django.core.exceptions import ValidationError
 from catalog.accounts.querysets import Actor
 from catalog.adapters.queries import get_adapter, get_revision
 from catalog.errors import Conflict, NotFound, Unprocessable
+from catalog.evaluations.answers import unpack
 from catalog.evaluations.flips import Flips, find_flips
 from catalog.evaluations.models import Evaluation, EvaluationSet, SetRevision
+from catalog.evaluations.queries import get_set_revision
 from catalog.evaluations.rows import rows_at
 from catalog.evaluations.scores import IS_WHOLE, SHOWN
 from catalog.names import split_reference
@@ -60,16 +60,16 @@ def compare(actor: Actor, a: str, b: str, set_reference: str, *, most_items: int
         NotFound: what ``actor`` may not see, or ``set_not_found``. Conflict: ``score_not_measured``.
         Unprocessable: ``rows_differ`` when two evaluations are named that saw other rows.
     """
-    evaluation_set, number = find_set(actor, set_reference)
-    before, now = _pair(
-        _candidates(actor, a, evaluation_set, number), _candidates(actor, b, evaluation_set, number), a, b
-    )
+    asked = get_set_revision(actor, set_reference)
+    number = asked.number if "@" in set_reference else None
+    old = _candidates(actor, a, asked.evaluation_set, number)
+    before, now = _pair(old, _candidates(actor, b, asked.evaluation_set, number), a, b)
     return compare_evaluations(before, now, most_items=most_items)
 
 
 def compare_evaluations(before: Evaluation, now: Evaluation, *, most_items: int = MOST_ITEMS) -> Comparison:
     """Two measured evaluations, both already permitted to the viewer. Raises Unprocessable ``rows_differ``."""
-    old, new = predictions_of(before), predictions_of(now)
+    old, new = _answers_of(before), _answers_of(now)
     if before.set_revision_id != now.set_revision_id or len(old["right"]) != len(new["right"]):
         raise Unprocessable(
             "rows_differ",
@@ -99,33 +99,12 @@ def compare_evaluations(before: Evaluation, now: Evaluation, *, most_items: int 
     )
 
 
-def predictions_of(evaluation: Evaluation) -> dict[str, list[Any]]:
+def _answers_of(evaluation: Evaluation) -> dict[str, list[Any]]:
     """The columns ``answer`` and ``right`` of an evaluation. Raises Conflict ``score_not_measured``."""
     found = getattr(evaluation, "predictions", None)
     if found is None:
         raise Conflict("score_not_measured", f"no answers are kept of {evaluation.id}", hint="Evaluate it again.")
-    columns: dict[str, list[Any]] = json.loads(zlib.decompress(bytes(found.deflated)))
-    return columns
-
-
-def find_set(actor: Actor, reference: str) -> tuple[EvaluationSet, int | None]:
-    """The set that ``org/set`` or ``org/set@2`` names, and the number. Raises NotFound ``set_not_found``."""
-    name, number = split_reference(reference)
-    found = EvaluationSet.objects.visible_to(actor).named(name).select_related("namespace").first()
-    is_number = number.isdecimal() and len(number) < 9
-    if found is None or (number and not is_number):
-        raise NotFound("set_not_found", f"no evaluation set {reference[:200]!r} that you may see", field="set")
-    return found, int(number) if number else None
-
-
-def find_revision(actor: Actor, reference: str) -> SetRevision:
-    """The revision that ``org/set@2`` names, the newest without a number. Raises NotFound ``set_not_found``."""
-    found, number = find_set(actor, reference)
-    revisions = found.revisions.select_related("evaluation_set__namespace")
-    revision = (revisions if number is None else revisions.filter(number=number)).order_by("-number").first()
-    if revision is None:
-        raise NotFound("set_not_found", f"no evaluation set {reference[:200]!r} that you may see", field="set")
-    return revision
+    return unpack(bytes(found.deflated))
 
 
 def _candidates(actor: Actor, side: str, evaluation_set: EvaluationSet, number: int | None) -> list[Evaluation]:

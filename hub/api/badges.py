@@ -12,8 +12,8 @@ from rest_framework.views import APIView
 
 from catalog.adapters.queries import get_adapter, get_revision
 from catalog.evaluations.boards import newest_score
-from catalog.evaluations.comparing import find_revision
 from catalog.evaluations.models import Evaluation
+from catalog.evaluations.queries import get_set_revision
 from hub.api.comparisons import SET, needed
 from hub.api.shapes import refuse_unknown_parameters
 
@@ -30,7 +30,7 @@ class BadgeView(APIView):
     )
     def get(self, request: Request, namespace: str, name: str) -> HttpResponse:
         refuse_unknown_parameters(request, {"set", "version"})
-        revision = find_revision(request.user, needed(request, "set"))
+        revision = get_set_revision(request.user, needed(request, "set"))
         adapter = get_adapter(request.user, f"{namespace}/{name}")
         shown = get_revision(request.user, adapter, request.query_params.get("version", "")[:64])
         score = newest_score(request.user, shown, revision)

@@ -11,7 +11,8 @@ from rest_framework.views import APIView
 from catalog.bases.queries import get_base
 from catalog.errors import InvalidInput
 from catalog.evaluations.boards import Leader, leaders
-from catalog.evaluations.comparing import Comparison, compare, find_revision
+from catalog.evaluations.comparing import Comparison, compare
+from catalog.evaluations.queries import get_set_revision
 from hub.api.shapes import Output, refuse_unknown_parameters
 
 SET = OpenApiParameter("set", str, required=True, description="org/set, or org/set@2 for one revision of it")
@@ -183,7 +184,7 @@ class LeaderboardsView(APIView):
     )
     def get(self, request: Request) -> Response:
         refuse_unknown_parameters(request, {"set", "base_model", "task"})
-        revision = find_revision(request.user, needed(request, "set"))
+        revision = get_set_revision(request.user, needed(request, "set"))
         named = request.query_params.get("base_model")
         base = get_base(named) if named else None
         task = request.query_params.get("task", "")[:80]

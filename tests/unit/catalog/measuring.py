@@ -3,7 +3,6 @@
 import hashlib
 import json
 import uuid
-import zlib
 from datetime import timedelta
 from typing import Any
 
@@ -13,6 +12,7 @@ from catalog.accounts.models import Namespace, User
 from catalog.adapters.models import Blob, Revision
 from catalog.adapters.publication import publish_revision
 from catalog.bases.models import BaseModel
+from catalog.evaluations.answers import pack
 from catalog.evaluations.models import Evaluation, EvaluationSet, Predictions, SetFile, SetRevision
 from catalog.store import blob_store
 from tests.unit.catalog.factories import accept, lora_files, push
@@ -89,14 +89,14 @@ def measure(
     is_higher = given.pop("higher_is_better", True)
     metric = {"value": score, "low": low, "high": high, "higher_is_better": is_higher}
     columns = {"answer": answers if answers is not None else [int(value) for value in right], "right": right}
-    text = json.dumps(columns, sort_keys=True, separators=(",", ":")).encode()
+    deflated, digest = pack(columns)
     fields: dict[str, Any] = {
         "state": "measured",
         "metrics": {set_revision.metric: metric},
         "score": score,
         "score_low": low,
         "score_high": high,
-        "predictions_digest": hashlib.sha256(text).hexdigest(),
+        "predictions_digest": digest,
         "used": {"batch_size": 32, "device": "cpu", "rows": len(right)},
         "versions": {"torch": "2.13.0", "transformers": "5.0.0"},
         "settings": {"seed": 0},
@@ -106,5 +106,5 @@ def measure(
     made = Evaluation.objects.create(
         revision=revision, base_model=base_model, set_revision=set_revision, **fields | given
     )
-    Predictions.objects.create(evaluation=made, deflated=zlib.compress(text))
+    Predictions.objects.create(evaluation=made, deflated=deflated)
     return made

@@ -171,7 +171,7 @@ def test_scores_on_different_rows_are_not_compared(owner, versions, films):
         compare(owner, "lab/ner@1.0.0", "lab/ner@1.1.0", "lab/films")
 
 
-@pytest.mark.parametrize("reference", ["lab/absent", "lab/secret", "lab/films@x"])
+@pytest.mark.parametrize("reference", ["lab/absent", "lab/secret", "lab/films@9"])
 def test_a_private_set_looks_absent(owner, versions, films, reference):
     make_set(films.evaluation_set.namespace, "secret", visibility="private")
     with pytest.raises(NotFound, match="set_not_found"):

@@ -21,6 +21,7 @@ def owner():
     namespace = make_namespace(owner)
     base = make_base(owner)
     films = make_set(namespace, rows=ROWS)
+    make_set(namespace, "unused")
     exam = make_set(namespace, "exam", rows=ROWS, is_hidden=True)
     for version, right in (("1.0.0", [1, 1, 0, 0]), ("1.1.0", [0, 1, 1, 1])):
         revision = publish_for(base, owner, version=version, seed=len(right) + right[0])
@@ -69,7 +70,8 @@ def test_the_board_lists_versions_with_the_base_beside(owner):
     [
         ("/compare", {"a": "lab/ner", "b": "lab/ner"}, 400, "invalid_input"),
         ("/compare", PAIR | {"set": "lab/absent"}, 404, "set_not_found"),
-        ("/compare", PAIR | {"set": "lab/films@2"}, 409, "score_not_measured"),
+        ("/compare", PAIR | {"set": "lab/films@2"}, 404, "set_not_found"),
+        ("/compare", PAIR | {"set": "lab/unused"}, 409, "score_not_measured"),
         ("/compare", {"a": "lab/absent", "b": "lab/ner", "set": "lab/films"}, 404, "not_found"),
         ("/compare", PAIR | {"set": "lab/films", "sets": "x"}, 400, "unknown_field"),
         ("/leaderboards", {}, 400, "invalid_input"),
