@@ -73,6 +73,7 @@ INSTALLED_APPS = [
 MIDDLEWARE = [
     "hub.proxies.CallerAddress",
     "hub.requests.RequestLog",
+    "hub.machines.ForMachines",
     "hub.nul.NothingForNul",
     "django.middleware.security.SecurityMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",

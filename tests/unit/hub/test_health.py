@@ -71,3 +71,12 @@ def test_a_service_that_never_answers_costs_two_seconds_once(
         answer = Client().get("/readyz")
     assert time.monotonic() - began < 4
     assert (answer.json()["store"], answer.json()["broker"]) == ("unreachable", "unreachable")
+
+
+@pytest.mark.parametrize("path", ["/healthz", "/readyz", "/metrics"])
+def test_machines_ask_by_address_and_over_plain_http(path: str, settings: Any) -> None:
+    settings.ALLOWED_HOSTS, settings.SECURE_SSL_REDIRECT = ["hub.example.org"], True
+    settings.HUB_METRICS_NETWORKS = ["10.0.0.0/8"]
+    asked = Client(REMOTE_ADDR="10.1.2.3").get(path, headers={"Host": "10.9.8.7:8000"})
+    assert (asked.status_code, asked.headers["X-Request-ID"] != "") == (200, True)
+    assert Client().get("/", headers={"Host": "10.9.8.7:8000"}).status_code == 400
