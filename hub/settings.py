@@ -147,6 +147,8 @@ STORAGES = {
 HUB_PART_SIZE_BYTES = env.int("HUB_PART_SIZE_BYTES", default=8 << 20)
 HUB_MAX_FILE_BYTES = env.int("HUB_MAX_FILE_BYTES", default=20 << 30)
 HUB_MAX_FILES = env.int("HUB_MAX_FILES", default=256)
+HUB_MAX_SET_BYTES = env.int("HUB_MAX_SET_BYTES", default=64 << 20)
+HUB_MAX_SET_ROWS = env.int("HUB_MAX_SET_ROWS", default=200_000)
 HUB_UPLOAD_HOURS = env.int("HUB_UPLOAD_HOURS", default=24)
 # Bytes that nothing refers to are condemned after the grace and deleted after the wait.
 HUB_GC_GRACE_SECONDS = env.int("HUB_GC_GRACE_SECONDS", default=24 * 3600)

@@ -1,17 +1,24 @@
 """Find sets and evaluations, and what a worker needs to measure them."""
 
+import json
 from dataclasses import dataclass, field
 from typing import Any
 from uuid import UUID
 
+from django.db.models import Exists, OuterRef, Prefetch, Q, TextField
+from django.db.models.functions import Cast
+
 from catalog.accounts.querysets import Actor
 from catalog.adapters.models import RevisionState
+from catalog.adapters.queries import get_adapter, get_revision
 from catalog.bases.models import BaseModel
+from catalog.bases.queries import get_base
 from catalog.errors import Gone, InvalidInput, NotFound, NotPermitted
 from catalog.evaluations.answers import unpack
 from catalog.evaluations.models import Evaluation, EvaluationSet, EvaluationState, SetFile, SetRevision
+from catalog.evaluations.querysets import EvaluationQuerySet, EvaluationSetQuerySet
 from catalog.jobs.models import Job
-from catalog.names import split_reference
+from catalog.names import fold, split_reference
 
 _GONE_STATES = (RevisionState.INVALID, RevisionState.REJECTED, RevisionState.WITHDRAWN)
 
@@ -59,9 +66,28 @@ def inputs_of(job: Job) -> JobInputs:
     return JobInputs(first.base_model, first.set_revision, files, [_subject(evaluation) for evaluation in left])
 
 
+def find_sets(
+    actor: Actor, *, text: str = "", namespace: str = "", harness: str = "", task: str = "", language: str = ""
+) -> EvaluationSetQuerySet:
+    """Sets that ``actor`` may see; ``harness``, ``task`` and ``language`` are those of any of their revisions."""
+    found = EvaluationSet.objects.visible_to(actor)
+    for word in text.split():
+        found = found.filter(Q(name__icontains=word) | Q(summary__icontains=word))
+    if namespace:
+        found = found.filter(namespace__folded=fold(namespace))
+    wanted = {name: value for name, value in (("harness", harness), ("task", task)) if value}
+    if wanted or language:
+        revisions = SetRevision.objects.filter(**wanted, evaluation_set=OuterRef("pk"))
+        if language:  # a JSON list, and SQLite cannot ask one whether it holds a word
+            spoken = revisions.alias(spoken=Cast("languages", TextField()))
+            revisions = spoken.filter(spoken__icontains=json.dumps(language))
+        found = found.filter(Exists(revisions))
+    return _with_revisions(found)
+
+
 def get_set(actor: Actor, full_name: str) -> EvaluationSet:
     """The set, if ``actor`` may see it. Raises NotFound ``set_not_found``, whether it is absent or private."""
-    named = EvaluationSet.objects.named(full_name).visible_to(actor).select_related("namespace").first()
+    named = _with_revisions(EvaluationSet.objects.named(full_name).visible_to(actor)).first()
     if named is None:
         raise NotFound(
             "set_not_found",
@@ -86,12 +112,11 @@ def get_set_revision(actor: Actor, reference: str) -> SetRevision:
             field="evaluation_set",
             hint="Revisions are numbered: org/set@1.",
         )
-    revisions = found.revisions.filter(number=int(number)) if number else found.revisions.all()
-    revision = revisions.order_by("-number").first()
+    revisions = [row for row in found.revisions.all() if not number or row.number == int(number)]
+    revision = next(iter(revisions), None)
     if revision is None:
         detail = f"{found} has no revision {number}" if number else f"{found} has no revision yet"
         raise NotFound("set_not_found", detail, field="evaluation_set")
-    revision.evaluation_set = found
     return revision
 
 
@@ -117,7 +142,32 @@ def get_evaluation(actor: Actor, evaluation_id: UUID) -> Evaluation:
     return found
 
 
-def for_display(evaluations: Any) -> Any:
+def find_evaluations(
+    actor: Actor, *, adapter: str = "", evaluation_set: str = "", base_model: str = "", state: str = ""
+) -> EvaluationQuerySet:
+    """Evaluations that ``actor`` may see: of an adapter (all its versions without ``@``), on a set, of a base model.
+
+    Raises:
+        NotFound: the adapter, the set (``set_not_found``) or the base model.
+    """
+    found = Evaluation.objects.visible_to(actor)
+    if adapter:
+        full_name, ref = split_reference(adapter)
+        named = get_adapter(actor, full_name)
+        found = found.filter(revision__adapter=named)
+        found = found.filter(revision=get_revision(actor, named, ref)) if ref else found
+    if evaluation_set:
+        full_name, number = split_reference(evaluation_set)
+        found = found.filter(set_revision__evaluation_set=get_set(actor, full_name))
+        found = found.filter(set_revision=get_set_revision(actor, evaluation_set)) if number else found
+    if base_model:
+        found = found.filter(base_model=get_base(base_model))
+    if state:
+        found = found.filter(state=state)
+    return for_display(found)
+
+
+def for_display(evaluations: EvaluationQuerySet) -> EvaluationQuerySet:
     """With everything that an answer shows, in one query."""
     return evaluations.select_related(
         "revision__adapter__namespace",
@@ -140,6 +190,11 @@ def predictions_of(evaluation: Evaluation) -> dict[str, Any]:
     if kept is None:
         raise NotFound(detail=f"evaluation {evaluation.pk} is {evaluation.state} and has no answers")
     return unpack(bytes(kept.deflated))
+
+
+def _with_revisions(sets: EvaluationSetQuerySet) -> EvaluationSetQuerySet:
+    revisions = SetRevision.objects.select_related("evaluation_set__namespace").prefetch_related("files__blob")
+    return sets.select_related("namespace").prefetch_related(Prefetch("revisions", revisions))
 
 
 def rows_hidden(revision: SetRevision) -> NotPermitted:

@@ -93,11 +93,11 @@ def page_schema(item: type[Output]) -> Any:
     return type(f"{item.__name__.removesuffix('Output')}Page", (Output,), fields)
 
 
-def page_response(page: Page[Any], item: type[Output], request: Request) -> Response:
-    """A page as the API's page shape."""
+def page_response(page: Page[Any], item: type[Output], request: Request, **context: Any) -> Response:
+    """A page as the API's page shape; ``context`` is for the rows' serializer."""
     return Response(
         {
-            "results": item(page.rows, many=True, context={"request": request}).data,
+            "results": item(page.rows, many=True, context={"request": request, **context}).data,
             "next_cursor": page.next_cursor,
             "count": page.count,
             "is_count_exact": page.is_count_exact,

@@ -8,6 +8,8 @@ from hub.api import (
     badges,
     base_models,
     comparisons,
+    evaluation_sets,
+    evaluations,
     files,
     identity,
     jobs,
@@ -22,6 +24,8 @@ from hub.api.errors import not_found
 _ADAPTER = "adapters/<str:namespace>/<str:name>"
 _REVISION = f"{_ADAPTER}/revisions/<str:commit_id>"
 _VERSION = f"{_ADAPTER}/versions/<str:version>"
+_SET = "evaluation-sets/<str:namespace>/<str:name>"
+_SET_REVISION = f"{_SET}/revisions/<int:number>"
 _UPLOAD = "uploads/<uuid:upload_id>"
 
 urlpatterns = [
@@ -65,6 +69,15 @@ urlpatterns = [
     path("jobs/<uuid:job_id>/cancel", jobs.JobCancelView.as_view()),
     path("jobs/<uuid:job_id>/retry", jobs.JobRetryView.as_view()),
     path("workers", jobs.WorkersView.as_view()),
+    path("evaluation-sets", evaluation_sets.SetsView.as_view()),
+    path(_SET, evaluation_sets.SetView.as_view()),
+    path(f"{_SET}/revisions", evaluation_sets.SetRevisionsView.as_view()),
+    path(_SET_REVISION, evaluation_sets.SetRevisionView.as_view()),
+    path(f"{_SET_REVISION}/files/<str:split>", evaluation_sets.SetFileView.as_view()),
+    path("evaluations", evaluations.EvaluationsView.as_view()),
+    path("evaluations/<uuid:evaluation_id>", evaluations.EvaluationView.as_view()),
+    path("evaluations/<uuid:evaluation_id>/predictions", evaluations.PredictionsView.as_view()),
+    path("evaluations/<uuid:evaluation_id>/rerun", evaluations.RerunView.as_view()),
     path("reviews", revisions.QueueView.as_view()),
     re_path(r".*", not_found),
 ]

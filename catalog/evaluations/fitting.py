@@ -1,0 +1,111 @@
+"""Refuse, before any compute, what facts and manifests already tell cannot be measured."""
+
+from typing import Any
+
+from catalog.adapters.blobs import is_whole
+from catalog.adapters.models import Revision, RevisionState
+from catalog.bases.models import BaseModel
+from catalog.errors import Busy, Conflict, Gone, Unprocessable
+from catalog.evaluations.harnesses import GENERATES, NEEDS_HEAD
+from catalog.evaluations.models import SetRevision
+
+_ACCEPTED = (RevisionState.PENDING, RevisionState.PUBLISHED, RevisionState.YANKED)
+# Models that read and never write: they have no next token.
+_ENCODERS = frozenset(
+    """
+    albert bert camembert deberta deberta-v2 distilbert electra ernie esm layoutlm longformer mobilebert modernbert
+    mpnet nomic_bert rembert roberta roformer squeezebert xlm-roberta xlm-roberta-xl
+    """.split()  # noqa: SIM905  (a list of twenty quoted words reads worse)
+)
+_CLASSIFIES = frozenset({"SEQ_CLS", "TOKEN_CLS", "QUESTION_ANS"})
+_OUTPUT = "out_proj.weight"
+
+
+def require_measurable(revision: Revision) -> BaseModel:
+    """The base model of a revision that validation accepted and whose bytes are here.
+
+    Raises:
+        Conflict: ``not_published`` (it has no verdict, or a bad one). Gone: ``bytes_removed``.
+        Busy: ``blob_damaged``. Unprocessable: ``unknown_base_model``.
+    """
+    if revision.state not in _ACCEPTED:
+        raise Conflict("not_published", f"{revision} is {revision.state}", hint="Only accepted revisions are measured.")
+    if revision.manifest is not None:
+        raise Gone("bytes_removed", f"{revision} is {revision.state}; its bytes were removed")
+    if not is_whole(revision):
+        raise Busy("blob_damaged", f"the store's copy of {revision} is damaged", hint="Push the same files again.")
+    if revision.base_model is None:
+        raise Unprocessable("unknown_base_model", f"{revision} has no registered base model")
+    return revision.base_model
+
+
+def require_fit(revision: Revision | None, base: BaseModel, on: SetRevision, settings: dict[str, Any]) -> None:
+    """Refuse a subject that ``on`` cannot measure. Without a ``revision`` it is the base model alone.
+
+    Raises:
+        Unprocessable: ``harness_mismatch``, ``no_head``, ``labels_do_not_fit``.
+    """
+    if on.harness in GENERATES:
+        _require_language_model(revision, base, on)
+    if on.harness not in NEEDS_HEAD:
+        return
+    rows = head_rows(revision.facts) if revision is not None else None
+    if rows is None:
+        _require_probe(revision or base, on, settings)
+    elif rows and len(on.labels) not in rows:
+        raise Unprocessable(
+            "labels_do_not_fit",
+            f"the head of {revision} has {_listed(rows)} rows; {on} has {len(on.labels)} labels",
+            field="evaluation_set",
+            hint="Choose a set with the adapter's labels.",
+        )
+
+
+def head_rows(facts: dict[str, Any]) -> set[int] | None:
+    """How many labels each head of an adapter tells apart; None without a head, empty where its tensors do not say."""
+    heads = facts.get("heads") or []
+    if not heads:
+        return None
+    return {rows for head in heads if (rows := _rows_of(head.get("tensors") or {}))}
+
+
+def _rows_of(tensors: dict[str, list[int]]) -> int:
+    """Rows of a head's last matrix; 0 where several could be the last."""
+    matrices = {name: shape for name, shape in tensors.items() if len(shape) == 2}
+    if len(matrices) == 1:
+        return int(next(iter(matrices.values()))[0])
+    last = [shape for name, shape in matrices.items() if name.endswith(_OUTPUT)]
+    return int(last[0][0]) if len(last) == 1 else 0
+
+
+def _require_probe(subject: Any, on: SetRevision, settings: dict[str, Any]) -> None:
+    has_train = on.files.filter(split="train").exists()
+    if settings["with_probe"] and has_train:
+        return
+    what = f"{subject} has no head, and {on} asks for labels"
+    if settings["with_probe"]:
+        raise Unprocessable("no_head", f"{what}; it has no split train to fit a probe on", field="evaluation_set")
+    raise Unprocessable(
+        "no_head",
+        what,
+        field="settings",
+        hint="Ask for a linear probe (with_probe), which is fitted on the split train."
+        if has_train
+        else "The set has no split train either, on which a linear probe could be fitted.",
+    )
+
+
+def _require_language_model(revision: Revision | None, base: BaseModel, on: SetRevision) -> None:
+    task_type = revision.facts.get("task_type") if revision is not None else None
+    if base.model_type in _ENCODERS or task_type in _CLASSIFIES:
+        subject = f"{revision} is made for {task_type}" if task_type in _CLASSIFIES else f"{base} is {base.model_type}"
+        raise Unprocessable(
+            "harness_mismatch",
+            f"{subject}, which writes no text; {on} asks for text",
+            field="evaluation_set",
+            hint="Choose a set for classification or embeddings.",
+        )
+
+
+def _listed(rows: set[int]) -> str:
+    return " or ".join(str(count) for count in sorted(rows))
