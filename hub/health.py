@@ -9,6 +9,7 @@ from django.conf import settings
 from django.db import close_old_connections, connection
 from django.http import HttpRequest, HttpResponse, JsonResponse
 
+from catalog.jobs.clock import clock_skew_seconds, is_skewed
 from catalog.store import blob_store
 from hub import __version__
 
@@ -22,13 +23,14 @@ def healthz(request: HttpRequest) -> HttpResponse:
 
 
 def readyz(request: HttpRequest) -> HttpResponse:
-    """Whether database, store and broker answer.
+    """Whether database, store and broker answer, and this machine's clock agrees with the database's.
 
-    503 without the database or the store. Without the broker 200 and ``degraded``: what is written waits for the
-    sweep. Answers are kept for two seconds, so that asking often costs nothing.
+    503 without the database or the store, and with a wrong clock: the store would refuse every URL signed here.
+    Without the broker 200 and ``degraded``: what is written waits for the sweep. Answers are kept for two seconds, so
+    that asking often costs nothing.
     """
     found = _probes.results()
-    if found["database"] != "ok" or found["store"] != "ok":
+    if found["database"] != "ok" or found["store"] != "ok" or found["clock"] != "ok":
         return JsonResponse({"status": "unavailable", **found}, status=503)
     status = "ok" if found["broker"] == "ok" else "degraded"
     return JsonResponse({"status": status, **found})
@@ -40,6 +42,20 @@ def ask_database() -> None:
     try:
         with connection.cursor() as cursor:
             cursor.execute("SELECT 1")
+    finally:
+        connection.close()
+
+
+class ClockIsWrong(Exception):
+    """This machine's clock is too far from the database's."""
+
+
+def ask_clock() -> None:
+    """Raises ClockIsWrong, or whatever the database raises."""
+    close_old_connections()
+    try:
+        if is_skewed(clock_skew_seconds()):
+            raise ClockIsWrong
     finally:
         connection.close()
 
@@ -60,7 +76,7 @@ def ask_broker() -> None:
 
 
 class _Probes:
-    """Asks all three at once, each for two seconds at most, and one question at a time to each.
+    """Asks all at once, each for two seconds at most, and one question at a time to each.
 
     A service that swallows packets keeps its thread until the driver gives up: the next caller does not start another
     one, so that an outage cannot fill the process with threads.
@@ -75,7 +91,7 @@ class _Probes:
         self._asked_at = -_CACHE_SECONDS
 
     def results(self) -> dict[str, str]:
-        """``ok`` or ``unreachable`` for each; never why, as anybody may ask."""
+        """``ok``, ``unreachable`` or ``wrong`` for each; never why, as anybody may ask."""
         with self._lock:
             if time.monotonic() - self._asked_at >= _CACHE_SECONDS:
                 self._results = self._ask_all()
@@ -95,9 +111,11 @@ class _Probes:
 def _outcome(future: Future[None], seconds: float) -> str:
     try:
         future.result(max(seconds, 0))
+    except ClockIsWrong:
+        return "wrong"
     except Exception:
         return "unreachable"
     return "ok"
 
 
-_probes = _Probes({"database": ask_database, "store": ask_store, "broker": ask_broker})
+_probes = _Probes({"database": ask_database, "store": ask_store, "broker": ask_broker, "clock": ask_clock})

@@ -18,7 +18,12 @@ pytestmark = pytest.mark.django_db(transaction=True)
 @pytest.fixture(autouse=True)
 def fresh(monkeypatch: pytest.MonkeyPatch) -> None:
     """Probes that remember nothing."""
-    asked = {"database": health.ask_database, "store": health.ask_store, "broker": health.ask_broker}
+    asked = {
+        "database": health.ask_database,
+        "store": health.ask_store,
+        "broker": health.ask_broker,
+        "clock": health.ask_clock,
+    }
     monkeypatch.setattr(health, "_probes", health._Probes(asked))
 
 
@@ -35,7 +40,7 @@ def test_all_is_well(store: Any) -> None:
     answer = Client().get("/readyz")
     assert (answer.status_code, answer.json()) == (
         200,
-        {"status": "ok", "database": "ok", "store": "ok", "broker": "ok"},
+        {"status": "ok", "database": "ok", "store": "ok", "broker": "ok", "clock": "ok"},
     )
 
 
@@ -71,6 +76,13 @@ def test_a_service_that_never_answers_costs_two_seconds_once(
         answer = Client().get("/readyz")
     assert time.monotonic() - began < 4
     assert (answer.json()["store"], answer.json()["broker"]) == ("unreachable", "unreachable")
+
+
+def test_a_process_with_a_wrong_clock_gets_no_callers(store: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(health, "clock_skew_seconds", lambda: -3600.0)
+    answer = Client().get("/readyz")
+    assert (answer.status_code, answer.json()["clock"], answer.json()["database"]) == (503, "wrong", "ok")
+    assert Client().get("/healthz").status_code == 200
 
 
 @pytest.mark.parametrize("path", ["/healthz", "/readyz", "/metrics"])
