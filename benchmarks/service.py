@@ -51,7 +51,7 @@ def _measure(name: str, asked: argparse.Namespace) -> list[str]:
 
         seconds = 2 if asked.quick else 4
         remark = (
-            f"{asked.adapters:,} adapters; 16 keep-alive connections; gunicorn gthread 2 x 4, PostgreSQL and the load "
+            f"{asked.adapters:,} adapters; 16 keep-alive connections; gunicorn gthread 2 x 8, PostgreSQL and the load "
             f"generator on the same cores; medians of {asked.rounds} rounds of {seconds} s, every line once before any "
             "line again. Requests are not logged but where a line says so."
         )

@@ -1,4 +1,4 @@
-"""The hub as a team runs it: PostgreSQL filled with adapters, and gunicorn with two workers of four threads."""
+"""The hub as a team runs it: PostgreSQL filled with adapters, and gunicorn with two workers of eight threads."""
 
 import hashlib
 import os
@@ -18,7 +18,8 @@ from cluster.postgres import Postgres
 
 REPOSITORY = Path(__file__).resolve().parents[1]
 DATABASE = "hub"
-WORKERS, THREADS = 2, 4
+# The threads of deploy/gunicorn.conf.py, on two cores.
+WORKERS, THREADS = 2, 8
 _START_SECONDS = 60
 _SETTINGS = {
     "shared_buffers": "2GB",

@@ -23,6 +23,7 @@ BASE = "bench/wide"
 RANK = 16
 MODULES = 4
 GOALS = {"push": 0.85, "pull": 0.90}
+_PATIENCE_SECONDS = 900
 KINDS = ("boto3-push", "hub-push", "boto3-pull", "hub-pull")
 
 
@@ -43,6 +44,9 @@ def main() -> None:
         hub = HubProcess(folder / "hub", **environment, **swift.environment).start()
         try:
             rows = _measure(swift, hub, folder, options.megabytes, options.rounds)
+        except subprocess.CalledProcessError:
+            print(f"the hub's log ends:\n{hub.log()[-4000:]}", file=sys.stderr)
+            raise
         finally:
             hub.stop()
             swift.stop()
@@ -85,7 +89,9 @@ def _measure(swift: Swift, hub: Any, folder: Path, megabytes: int, rounds: int) 
 
 def _run(kind: str, given: dict[str, Any]) -> dict[str, float]:
     command = [sys.executable, "-m", "benchmarks.transfer_clients", kind]
-    done = subprocess.run(command, input=json.dumps(given), stdout=subprocess.PIPE, text=True, check=True)
+    done = subprocess.run(
+        command, input=json.dumps(given), stdout=subprocess.PIPE, text=True, check=True, timeout=_PATIENCE_SECONDS
+    )
     measured: dict[str, float] = json.loads(done.stdout.splitlines()[-1])
     return measured
 

@@ -140,6 +140,18 @@ def test_a_server_without_a_free_connection_is_503_until_one_is_free(
     wait_until_normal(hub, admin)
 
 
+def test_a_connection_that_the_server_closed_a_moment_after_its_last_use_is_not_used_again(
+    hub: HubProcess, admin: Api, own_postgres: PostgresServer
+) -> None:
+    for _ in range(5):
+        assert admin("GET", "/whoami").status_code == 200
+        own_postgres.execute(
+            "SELECT pg_terminate_backend(pid, 5000) FROM pg_stat_activity WHERE application_name = 'adapter-hub'"
+        )
+        assert admin("GET", "/whoami").status_code == 200, hub.log()[-3000:]
+        assert httpx.get(f"{hub.url}/search", timeout=30).status_code == 200
+
+
 def test_more_callers_than_connections_wait_their_turn(hub: HubProcess, admin: Api) -> None:
     with Load(hub.url, admin.token, PATHS * 6) as load:
         time.sleep(3)
