@@ -26,8 +26,9 @@ RUN python -m venv /opt/venv \
 
 FROM web-requirements AS worker-requirements
 ARG TORCH_INDEX_URL=""
-COPY requirements/ml.txt requirements/
-RUN PIP_EXTRA_INDEX_URL="${TORCH_INDEX_URL}" pip install --no-cache-dir --requirement requirements/ml.txt
+COPY requirements/ml.txt requirements/lm.txt requirements/
+RUN PIP_EXTRA_INDEX_URL="${TORCH_INDEX_URL}" pip install --no-cache-dir \
+    --requirement requirements/ml.txt --requirement requirements/lm.txt
 
 # ---------------------------------------------------------------- the images
 FROM base AS code

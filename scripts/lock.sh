@@ -5,7 +5,7 @@ set -euo pipefail
 cd "$(dirname "$0")/../requirements"
 python="${1:-../.venv/bin/python}"
 shift || true
-for name in base ml dev; do
+for name in base ml lm dev; do
     echo "pinning requirements/$name.txt"
     CUSTOM_COMPILE_COMMAND="make lock" "$python" -m piptools compile --quiet --no-strip-extras --allow-unsafe \
         --no-emit-index-url --no-emit-trusted-host --no-emit-find-links --no-emit-options \
