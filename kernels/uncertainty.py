@@ -51,10 +51,9 @@ def noise_directions(update: LowRankUpdate) -> Tensor:
     B = update.B.to(torch.float64)
     if not bool(torch.isfinite(B).all()):
         raise ValueError("factors must be finite; received NaN or infinity")
-    _, S, Vh = torch.linalg.svd(B, full_matrices=False)
-    smallest = _SMALLEST_SHARE * float(S[0]) if S.numel() else 0.0
-    kept = S > smallest
-    return (Vh[kept].T / S[kept]).to(computing_dtype(update.dtype))
+    _, values, Vh = torch.linalg.svd(B, full_matrices=False)
+    kept = values > (_SMALLEST_SHARE * values[0] if values.numel() else 0.0)
+    return (Vh[kept].T / values[kept]).to(computing_dtype(update.dtype))
 
 
 class Noise:
