@@ -177,6 +177,11 @@ HUB_CHILD_MEMORY_BYTES = env.int("HUB_CHILD_MEMORY_BYTES", default=2 << 30)
 # Jobs that may use a CUDA device: their limit is on resident memory, which is watched.
 HUB_DEVICE_CHILD_MEMORY_BYTES = env.int("HUB_DEVICE_CHILD_MEMORY_BYTES", default=8 << 30)
 HUB_CHILD_SECONDS = env.int("HUB_CHILD_SECONDS", default=300)
+# Up to twenty adapters on one set in one child.
+HUB_EVALUATION_SECONDS = env.int("HUB_EVALUATION_SECONDS", default=3600)
+HUB_EVALUATION_THREADS = env.int("HUB_EVALUATION_THREADS", default=1)
+# Base models' weights by their ids, such as sentence-transformers/all-MiniLM-L6-v2, on this worker.
+HUB_BASE_WEIGHTS_DIR = env.str("HUB_BASE_WEIGHTS_DIR", default="")
 
 REST_FRAMEWORK = {
     "DEFAULT_AUTHENTICATION_CLASSES": [

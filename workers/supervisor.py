@@ -35,7 +35,10 @@ class Handler(Protocol):
     """
 
     uses_device: bool
-    """Whether the child may load CUDA: then its resident memory is watched, since its address space says nothing."""
+    """Whether the child may load CUDA: then its resident memory is watched, since its address space says nothing.
+
+    A handler whose child needs longer than others names the setting with its seconds in ``time_setting``.
+    """
 
     def prepare(self, job: Job, beat: Beat) -> AbstractContextManager[dict[str, Any]]:
         """The child's argument: plain values and local paths, valid inside the ``with`` block.
@@ -131,7 +134,7 @@ def _computed(handler: Handler, argument: dict[str, Any], renewal: "_Renewal") -
         handler.function,
         argument,
         memory_bytes=memory_bytes,
-        seconds=settings.HUB_CHILD_SECONDS,
+        seconds=getattr(settings, getattr(handler, "time_setting", "HUB_CHILD_SECONDS")),
         on_tick=renewal,
         is_memory_watched=handler.uses_device,
     )

@@ -1,0 +1,61 @@
+"""The job ``evaluate``: adapters of one base model, and the base itself, measured on one evaluation set."""
+
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from tempfile import TemporaryDirectory
+from typing import Any
+
+from django.conf import settings
+
+from catalog.evaluations.queries import inputs_of
+from catalog.evaluations.recording import abandon_evaluations, record_results, revive_evaluations
+from catalog.jobs.models import Job
+from catalog.store import blob_store
+from workers.base_weights import base_folder
+from workers.children import Beat
+
+
+class Evaluate:
+    """Lays out the base, the set and every adapter's files; the child measures, and results are kept one by one."""
+
+    function = "workers.evaluation.run:evaluate"
+    uses_device = True
+    time_setting = "HUB_EVALUATION_SECONDS"
+
+    @contextmanager
+    def prepare(self, job: Job, beat: Beat) -> Iterator[dict[str, Any]]:
+        inputs = inputs_of(job)
+        folder = base_folder(inputs.base)
+        with ExitStack() as stack:
+
+            def local(digest: str) -> str:
+                place = blob_store().local_path(digest, on_bytes=lambda count: beat(None, ""))
+                return str(stack.enter_context(place))
+
+            yield {
+                "base": {"path": str(folder)},
+                "set": inputs.set_argument()
+                | {"files": {split: local(file.blob_id) for split, file in inputs.set_files.items()}},
+                "subjects": [
+                    {
+                        "evaluation_id": subject.evaluation_id,
+                        "files": None
+                        if subject.files is None
+                        else {path: local(digest) for path, digest in subject.files.items()},
+                        "settings": subject.settings,
+                    }
+                    for subject in inputs.subjects
+                ],
+                "threads": settings.HUB_EVALUATION_THREADS,
+                # Removed here, so that nothing is left of a child that was killed.
+                "scratch": stack.enter_context(TemporaryDirectory(prefix="evaluation-")),
+            }
+
+    def apply(self, job: Job, outcome: dict[str, Any]) -> dict[str, Any]:
+        return record_results(job, outcome)
+
+    def abandon(self, job: Job, error: dict[str, Any]) -> None:
+        abandon_evaluations(job, error)
+
+    def revive(self, job: Job) -> None:
+        revive_evaluations(job)

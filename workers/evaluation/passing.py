@@ -1,0 +1,56 @@
+"""The rows of one split on their way through a model: tokens, batch size, and what was used."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+
+from workers.evaluation.adapters import AdapterFolder
+from workers.evaluation.asked import Settings
+from workers.evaluation.batching import Batching, Encoded, Forward, find_batch_size, run_in_batches
+from workers.evaluation.texts import Texts
+
+
+@dataclass(frozen=True)
+class Pass:
+    """Encoded rows, and how they are batched; ``used`` tells afterwards how it went."""
+
+    rows: Sequence[Encoded]
+    tokenizer: Any
+    used: Batching
+    device: torch.device
+    longest: int
+    whose: str
+
+    def run(self, forward: Forward, report: Callable[[float], None] = lambda share: None) -> torch.Tensor:
+        """What ``forward`` gives for every row, float32, in the order of the rows."""
+        return run_in_batches(
+            self.rows, self.tokenizer, forward, used=self.used, device=self.device, report=report
+        )
+
+    def as_used(self) -> dict[str, Any]:
+        """What the evaluation's row keeps."""
+        return self.used.as_used() | {"max_tokens": self.longest, "tokenizer": self.whose, "rows": len(self.rows)}
+
+
+def make_pass(
+    texts: Texts,
+    name: str,
+    columns: Sequence[Sequence[Any]],
+    *,
+    settings: Settings,
+    adapter: AdapterFolder | None,
+    model: Any,
+) -> Pass:
+    """Texts, or pairs of texts, on their way through ``model`` with ``adapter``; the same ``name``, the same texts."""
+    tokenizer, whose = texts.tokenizer(adapter.tokenizer_folder if adapter else None)
+    virtual = adapter.virtual_tokens if adapter else 0
+    longest = texts.longest(tokenizer, model.config, settings.max_tokens, virtual)
+    rows = texts.encode(name, columns, tokenizer, longest)
+    if settings.batch_size:
+        used = Batching(batch_size=settings.batch_size, found=False)
+    else:
+        most = max(len(row["input_ids"]) for row in rows) + virtual
+        used = Batching(batch_size=find_batch_size(most, model.config, model.device), found=True)
+    return Pass(rows, tokenizer, used, model.device, longest, whose)
