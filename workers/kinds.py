@@ -7,16 +7,19 @@ from catalog.evidence.services import GATHER_EVIDENCE
 from catalog.jobs.models import Job
 from catalog.uploads.receiving import RECEIVE_UPLOAD
 from workers.description import DescribeBase
+from workers.evaluating import Evaluate
 from workers.evidence import GatherEvidence
 from workers.receiving import ReceiveUpload
 from workers.supervisor import Handler
 from workers.validation import ValidateRevision
 
+EVALUATE = "evaluate"
 HANDLERS: dict[str, Handler] = {
     VALIDATE_REVISION: ValidateRevision(),
     DESCRIBE_BASE: DescribeBase(),
     RECEIVE_UPLOAD: ReceiveUpload(),
     GATHER_EVIDENCE: GatherEvidence(),
+    EVALUATE: Evaluate(),
 }
 
 

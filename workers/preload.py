@@ -13,13 +13,17 @@ os.environ["HF_HUB_OFFLINE"] = "1"
 os.environ["TRANSFORMERS_OFFLINE"] = "1"
 
 import peft  # noqa: E402, F401
+import sklearn.linear_model  # noqa: E402
+import sklearn.metrics  # noqa: E402, F401
 import torch  # noqa: E402
 import transformers  # noqa: E402, F401
 
 import kernels.formats.inspection  # noqa: E402
 import kernels.meta_shapes  # noqa: E402
 import kernels.methods  # noqa: E402
-import workers.computing  # noqa: E402, F401
+import workers.computing  # noqa: E402
+import workers.evaluation.classification  # noqa: E402
+import workers.evaluation.run  # noqa: E402, F401
 
 torch.set_num_threads(1)
 kernels.methods.methods()

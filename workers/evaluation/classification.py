@@ -31,7 +31,7 @@ def head_logits(model: Any) -> Forward:
 
 
 class SequenceClassification:
-    """Columns: ``text``, ``label``, and ``text_pair`` where the set names one. Splits: ``test``; ``train`` for heads."""
+    """Columns: ``text``, ``label``, and ``text_pair`` where one is named. Splits: ``test``; ``train`` for heads."""
 
     packages: tuple[str, ...] = ()
 

@@ -121,7 +121,9 @@ class Stopwatch:
         """What was measured, with the adapter's numbers and bytes; and rows a second of the whole run."""
         if self._run.used.seconds:
             self._said["rows_per_second"] = self._run.used.rows / self._run.used.seconds
-        said = {name: float(f"{value:.4g}") if isinstance(value, float) else value for name, value in self._said.items()}
+        said = {
+            name: float(f"{value:.4g}") if isinstance(value, float) else value for name, value in self._said.items()
+        }
         return said | (costs(adapter) if adapter else {})
 
 

@@ -25,9 +25,7 @@ class Pass:
 
     def run(self, forward: Forward, report: Callable[[float], None] = lambda share: None) -> torch.Tensor:
         """What ``forward`` gives for every row, float32, in the order of the rows."""
-        return run_in_batches(
-            self.rows, self.tokenizer, forward, used=self.used, device=self.device, report=report
-        )
+        return run_in_batches(self.rows, self.tokenizer, forward, used=self.used, device=self.device, report=report)
 
     def as_used(self) -> dict[str, Any]:
         """What the evaluation's row keeps."""

@@ -18,9 +18,7 @@ def check_probe(is_asked: bool, has_train: bool) -> None:
         raise Refused("no_head", "a probe is trained on the split `train`, which this set has not")
 
 
-def probed(
-    train: Numbers, truth: Indices, test: Numbers, classes: int, seed: int
-) -> tuple[Numbers, dict[str, Any]]:
+def probed(train: Numbers, truth: Indices, test: Numbers, classes: int, seed: int) -> tuple[Numbers, dict[str, Any]]:
     """Probabilities `(rows, classes)` of ``test`` features by a head trained on ``train``, and what was used."""
     head, strength = train_head(train, truth, classes, seed)
     return head.probabilities(test), {"train_rows": len(truth), "strength": strength}
