@@ -3,6 +3,7 @@
 from catalog.adapters.commits import VALIDATE_REVISION
 from catalog.bases.services import DESCRIBE_BASE
 from catalog.errors import Conflict
+from catalog.evaluations.requesting import EVALUATE
 from catalog.evidence.services import GATHER_EVIDENCE
 from catalog.jobs.models import Job
 from catalog.uploads.receiving import RECEIVE_UPLOAD
@@ -13,7 +14,6 @@ from workers.receiving import ReceiveUpload
 from workers.supervisor import Handler
 from workers.validation import ValidateRevision
 
-EVALUATE = "evaluate"
 HANDLERS: dict[str, Handler] = {
     VALIDATE_REVISION: ValidateRevision(),
     DESCRIBE_BASE: DescribeBase(),
