@@ -13,6 +13,7 @@ from catalog.adapters.publication import record_verdict
 from catalog.adapters.reopening import reopen_revision
 from catalog.bases.models import BaseModel, BaseModelShapes, BaseState
 from catalog.bases.queries import find_base
+from catalog.evaluations.policies import run_policies
 from catalog.evidence.services import request_evidence
 from catalog.jobs.models import Job
 from catalog.plain import plain_value
@@ -69,6 +70,7 @@ class ValidateRevision:
         revision = record_verdict(revision, inspection=outcome, base=base)
         if outcome["verdict"] == "accepted":
             request_evidence(revision)
+            run_policies(revision)
         return {"verdict": outcome["verdict"], "state": revision.state, "findings": outcome["findings"]}
 
     def abandon(self, job: Job, error: dict[str, Any]) -> None:

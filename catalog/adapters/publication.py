@@ -20,6 +20,7 @@ from catalog.adapters.models import Adapter, Publication, Ref, Revision, Revisio
 from catalog.adapters.releasing import release_files
 from catalog.bases.models import BaseModel
 from catalog.errors import Conflict, InvalidInput, NotFound
+from catalog.evaluations.gate import is_guarded, require_score
 from catalog.names import version_key
 from catalog.reviews.audit import record
 from catalog.search.services import index_adapter
@@ -30,6 +31,8 @@ MAIN = "main"
 @transaction.atomic
 def record_verdict(revision: Revision, *, inspection: dict[str, Any], base: BaseModel | None) -> Revision:
     """Store what validation found; an accepted revision waits for review, or is published where none is required.
+
+    Where a policy guards publication, it waits for its score besides (``catalog.evaluations.policies``).
 
     ``inspection`` is ``kernels.formats.inspection.Inspection.as_dict()``. A revision that is no longer
     ``validating`` is left as it is, so that a late worker changes nothing.
@@ -50,19 +53,28 @@ def record_verdict(revision: Revision, *, inspection: dict[str, Any], base: Base
         return revision
     revision.state = RevisionState.PENDING
     revision.save()
-    if not revision.adapter.namespace.is_review_required:
+    if not revision.adapter.namespace.is_review_required and not is_guarded(revision):
         publish_revision(revision, actor=revision.author, reason="the namespace publishes without review")
     return revision
 
 
 @transaction.atomic
-def publish_revision(revision: Revision, *, actor: User | None, reason: str = "") -> Revision:
+def publish_revision(
+    revision: Revision, *, actor: User | None, reason: str = "", is_gate_overridden: bool = False
+) -> Revision:
     """Publish a pending revision: its version is burned, ``main`` moves, the catalog shows it.
 
     Raises:
-        Conflict: ``not_reviewable`` unless it is pending.
+        Conflict: ``not_reviewable`` unless it is pending; what the publish gate says (``score_not_measured``,
+        ``score_dropped``, ``answers_turned_wrong``), unless it is overridden, which the audit log then tells.
     """
     revision = _pending(revision)
+    try:
+        require_score(revision)
+    except Conflict as refusal:
+        if not is_gate_overridden:
+            raise
+        record(actor, "override_gate", revision, note=f"{refusal.code}: {refusal.detail}; {reason}")
     now = timezone.now()
     revision.state, revision.published_at = RevisionState.PUBLISHED, now
     revision.save(update_fields=["state", "published_at"])

@@ -12,8 +12,8 @@ from catalog.evaluations.models import Harness
 class Asked:
     """What one harness needs.
 
-    ``parts`` names, for each split that holds rows, the parts that must be there; a split that is not named holds no
-    rows of ours (an ``lm_eval`` task file). ``answered`` is the split whose rows are answered.
+    ``parts`` names, for each split, the parts that must be in every row. ``answered`` is the split whose rows are
+    answered. ``optional_parts`` are known to the harness and may have a column too.
     """
 
     answered: str
@@ -24,7 +24,19 @@ class Asked:
     optional_parts: frozenset[str] = field(default_factory=frozenset)
 
 
-_CLASSES = frozenset({"accuracy", "balanced_accuracy", "macro_f1", "micro_f1", "weighted_f1", "mcc", "log_loss"})
+_CLASSES = frozenset(
+    {
+        "accuracy",
+        "balanced_accuracy",
+        "macro_f1",
+        "micro_f1",
+        "weighted_f1",
+        "mcc",
+        "log_loss",
+        "brier",
+        "calibration_error",
+    }
+)
 
 ASKED: dict[str, Asked] = {
     Harness.SEQUENCE_CLASSIFICATION: Asked(
@@ -33,7 +45,7 @@ ASKED: dict[str, Asked] = {
         parts={"test": ("text", "label"), "train": ("text", "label"), "anchor": ("text", "label")},
         metrics=_CLASSES,
         label_part="label",
-        optional_parts=frozenset({"text_pair"}),
+        optional_parts=frozenset({"text_b"}),
     ),
     Harness.TOKEN_CLASSIFICATION: Asked(
         answered="test",
@@ -63,7 +75,16 @@ ASKED: dict[str, Asked] = {
         required=frozenset({"test"}),
         parts={"test": (), "train": ()},
         metrics=frozenset(
-            {"perplexity", "word_perplexity", "byte_perplexity", "bits_per_byte", "acc", "acc_norm", "exact_match"}
+            {
+                "acc",
+                "acc_norm",
+                "acc_bytes",
+                "brier_score",
+                "perplexity",
+                "word_perplexity",
+                "byte_perplexity",
+                "bits_per_byte",
+            }
         ),
         optional_parts=frozenset({"text", "question", "choices", "answer", "context", "target"}),
     ),

@@ -89,7 +89,7 @@ class SetRevision(models.Model):
 
 
 class SetFile(models.Model):
-    """One split of a set's revision: ``test``, ``train`` for probes and anchors, ``corpus``, ``queries``, ``task``."""
+    """One split of a set's revision: ``test``, ``train`` for probes, ``anchor``, ``corpus``, ``queries``."""
 
     revision = models.ForeignKey(SetRevision, on_delete=models.CASCADE, related_name="files")
     split = models.CharField(max_length=20)
@@ -179,7 +179,8 @@ class Policy(models.Model):
     """Which set runs by itself for a namespace's uploads of a task and language, and whether it guards publication.
 
     An empty task or language stands for any. With ``largest_drop``, a version is published only when its score is
-    measured and not more than that below the version before.
+    measured and not more than that below the version before. With ``most_negative_flips``, no larger share of the rows
+    that the version before had right (0 to 1 of all rows) may be wrong now.
     """
 
     namespace = models.ForeignKey("accounts.Namespace", on_delete=models.CASCADE, related_name="evaluation_policies")
@@ -187,6 +188,7 @@ class Policy(models.Model):
     task = models.CharField(max_length=80, blank=True)
     language = models.CharField(max_length=35, blank=True)
     largest_drop = models.FloatField(null=True, blank=True)
+    most_negative_flips = models.FloatField(null=True, blank=True)
     created_at = models.DateTimeField(auto_now_add=True)
 
     class Meta:
@@ -197,4 +199,18 @@ class Policy(models.Model):
             models.CheckConstraint(
                 condition=Q(largest_drop__isnull=True) | Q(largest_drop__gte=0), name="a_drop_is_not_negative"
             ),
+            models.CheckConstraint(
+                condition=Q(most_negative_flips__isnull=True) | Q(most_negative_flips__range=(0, 1)),
+                name="flips_are_a_share_of_the_rows",
+            ),
         ]
+
+    @property
+    def is_gate(self) -> bool:
+        """Whether it guards publication."""
+        return self.largest_drop is not None or self.most_negative_flips is not None
+
+    def __str__(self) -> str:
+        return (
+            f"{self.namespace}: {self.evaluation_set} for {self.task or 'any task'}, {self.language or 'any language'}"
+        )

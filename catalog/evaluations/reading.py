@@ -36,7 +36,7 @@ def count_rows(path: str, stream: BinaryIO, *, split: str, manifest: Manifest) -
             raise _too_many(path)
         _require_columns(path, count, row, needed)
         for label in _labels_of(path, count, row, manifest) if asked.label_part in needed else ():
-            if known and label not in known:
+            if known and label not in known and not _counts(row, manifest):
                 raise Unprocessable(
                     "labels_do_not_fit",
                     f"{path}, row {count}: the label {label[:80]!r} is not one of the manifest's {len(known)}",
@@ -111,6 +111,12 @@ def _labels_of(path: str, number: int, row: dict[str, Any], manifest: Manifest) 
             raise _malformed(path, number, f"{len(tokens)} tokens and {len(tags)} tags")
         return [_label(path, number, tag) for tag in tags]
     return [_label(path, number, value)]
+
+
+def _counts(row: dict[str, Any], manifest: Manifest) -> bool:
+    """Whether a row names its label by its place among the manifest's, from 0, as many data sets do."""
+    value = row[manifest.columns[manifest.asked.label_part]]
+    return type(value) is int and 0 <= value < len(manifest.labels)
 
 
 def words_of(value: Any) -> list[Any]:

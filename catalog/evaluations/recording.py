@@ -11,6 +11,7 @@ from django.utils import timezone
 from catalog.errors import Conflict
 from catalog.evaluations.answers import pack
 from catalog.evaluations.models import Evaluation, EvaluationState, Predictions
+from catalog.evaluations.policies import publish_measured
 from catalog.jobs.models import Job
 
 _NO_RESULT = {"code": "result_missing", "detail": "the job ended without a word about this evaluation"}
@@ -33,6 +34,7 @@ def record_results(job: Job, outcome: dict[str, Any]) -> dict[str, Any]:
         else:
             _keep(evaluation, row, versions)
         counts["failed" if error else "measured"] += 1
+    publish_measured([evaluation.revision for evaluation in waiting if evaluation.revision is not None])
     return {**counts, "evaluations": [str(evaluation.pk) for evaluation in waiting]}
 
 
@@ -50,7 +52,8 @@ def revive_evaluations(job: Job) -> None:
 
 
 def _waiting(job: Job) -> list[Evaluation]:
-    rows = Evaluation.objects.select_related("set_revision").filter(job=job, state=EvaluationState.WAITING)
+    related = ("set_revision", "revision__adapter__namespace", "revision__author")
+    rows = Evaluation.objects.select_related(*related).filter(job=job, state=EvaluationState.WAITING)
     return list(rows.select_for_update(of=("self",)).order_by("created_at", "pk"))
 
 

@@ -31,7 +31,6 @@ from storage.keys import staging_key
 MAX_SPLITS = 8
 _RESERVED_SETS = frozenset({"revisions", "new", "settings"})
 _SPLIT = re.compile(r"[a-z][a-z0-9_]{0,19}")
-_TASK_SUFFIXES = (".yaml", ".yml")
 _CHUNK_BYTES = 1 << 20
 
 
@@ -156,15 +155,12 @@ def _check_files(manifest: Manifest, files: dict[str, SentFile]) -> None:
     if len(files) > MAX_SPLITS:
         raise TooLarge(detail=f"{len(files)} splits; at most {MAX_SPLITS}", field="files")
     for split, file in files.items():
-        suffixes = _TASK_SUFFIXES if split == "task" else ROW_SUFFIXES
         if not _SPLIT.fullmatch(split):
             raise InvalidInput(detail=f"{split[:40]!r} cannot name a split", field="files", hint="For example test.")
         check_path(file.path)
-        if not file.path.endswith(suffixes):
-            detail = f"{file.path!r} ({split}) must end with {' or '.join(suffixes)}"
+        if not file.path.endswith(ROW_SUFFIXES):
+            detail = f"{file.path!r} must end with {' or '.join(ROW_SUFFIXES)}"
             raise Unprocessable("rows_malformed", detail, field="files")
-    if manifest.harness != "language_model" and "task" in files:
-        raise InvalidInput(detail="only a language model's set has a task file", field="files")
     total = sum(file.size_bytes for file in files.values())
     if total > settings.HUB_MAX_SET_BYTES:
         raise set_too_large(total)
@@ -180,8 +176,6 @@ def _looked_through(manifest: Manifest, files: dict[str, SentFile]) -> tuple[int
     """How many rows are to be answered, and the manifest with the labels that occur where it names none."""
     rows, found = 0, set()
     for split, file in files.items():
-        if split == "task":
-            continue
         count, labels = count_rows(file.path, file.stream, split=split, manifest=manifest)
         found |= labels
         if split == manifest.asked.answered:

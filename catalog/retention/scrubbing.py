@@ -67,8 +67,9 @@ def scrub(*, share: float, is_stopping: Callable[[], bool] | None = None) -> Scr
 
 
 def damaged() -> BlobQuerySet:
-    """Blobs that revisions hold and whose bytes are not here, or not right. Metrics count them."""
-    return Blob.objects.exclude(state=BlobState.STORED).filter(files__isnull=False).distinct()
+    """Blobs that revisions or evaluation sets hold and whose bytes are not here, or not right. Metrics count them."""
+    is_held = Q(files__isnull=False) | Q(set_files__isnull=False)
+    return Blob.objects.exclude(state=BlobState.STORED).filter(is_held).distinct()
 
 
 def mark_damaged(blob: Blob, problem: str) -> bool:
@@ -77,11 +78,17 @@ def mark_damaged(blob: Blob, problem: str) -> bool:
         unchanged = Blob.objects.filter(pk=blob.pk, touched_at__lte=blob.touched_at).exclude(state=BlobState.DAMAGED)
         if not unchanged.update(state=BlobState.DAMAGED, scrubbed_at=Now()):
             return False
-        users = list(blob.files.values_list("revision__adapter__namespace__name", "revision__adapter__name").distinct())
-        names = ", ".join(f"{namespace}/{name}" for namespace, name in users[:10])
+        names = ", ".join(_users_of(blob)[:10])
         record(None, "damage", blob, before=blob.state, after=BlobState.DAMAGED, note=f"{problem}; used by {names}")
     log.error("%s is damaged: %s; used by %s", blob, problem, names)
     return True
+
+
+def _users_of(blob: Blob) -> list[str]:
+    adapters = blob.files.values_list("revision__adapter__namespace__name", "revision__adapter__name")
+    of_set = "revision__evaluation_set"
+    sets = blob.set_files.values_list(f"{of_set}__namespace__name", f"{of_set}__name")
+    return [f"{namespace}/{name}" for users in (adapters, sets) for namespace, name in users.distinct()]
 
 
 def problem_of(blob: Blob) -> str:

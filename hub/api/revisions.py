@@ -115,6 +115,7 @@ class ReviewInput(Input):
 
     decision = serializers.ChoiceField(Decision.values)
     reason = serializers.CharField(max_length=5000, allow_blank=True, default="")
+    override_gate = serializers.BooleanField(default=False)
 
 
 class ReviewedOutput(ReviewOutput):
