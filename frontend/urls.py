@@ -4,7 +4,19 @@ from django.urls import URLPattern, path, register_converter
 
 from frontend import converters
 from frontend.errors import View, page
-from frontend.views import accounts, adapters, bases, home, jobs, namespaces, reviews, search
+from frontend.views import (
+    accounts,
+    adapters,
+    bases,
+    comparisons,
+    evaluation_sets,
+    evaluations,
+    home,
+    jobs,
+    namespaces,
+    reviews,
+    search,
+)
 
 register_converter(converters.NameConverter, "name")
 register_converter(converters.NamespaceConverter, "namespace")
@@ -24,6 +36,11 @@ urlpatterns: list[URLPattern] = [
     _page("settings/tokens/<int:token_id>/revoke", accounts.revoke, "revoke-token"),
     _page("base-models/", bases.base_list, "base-models"),
     _page("base-models/<path:base_id>", bases.base_page, "base-model"),
+    _page("compare", comparisons.compare_page, "compare"),
+    _page("evaluation-sets/", evaluation_sets.set_list, "evaluation-sets"),
+    _page("evaluation-sets/<name:namespace>/<name:name>", evaluation_sets.set_page, "evaluation-set"),
+    _page("evaluations/<uuid:evaluation_id>", evaluations.evaluation_page, "evaluation"),
+    _page("evaluations/<uuid:evaluation_id>/again", evaluations.run_again_page, "run-again"),
     _page("jobs/", jobs.job_list, "jobs"),
     _page("jobs/workers", jobs.workers, "workers"),
     _page("jobs/<uuid:job_id>", jobs.job_page, "job"),

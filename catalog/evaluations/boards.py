@@ -6,7 +6,7 @@ What authors claim is in none of them. Every board is bounded, and shows nobody 
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 from django.db.models import Count, Max, Q
 
@@ -88,6 +88,12 @@ class MatrixRow:
 
     entry: SearchEntry
     cells: list[Evaluation | None]
+    best: list[float | None]
+
+    @property
+    def marked(self) -> list[tuple[Evaluation | None, bool]]:
+        """Each cell, and whether its score is the best of its column."""
+        return [(cell, bool(cell and cell.score == best)) for cell, best in zip(self.cells, self.best, strict=True)]
 
 
 @dataclass(frozen=True)
@@ -97,7 +103,6 @@ class Matrix:
     sets: list[SetRevision]
     rows: list[MatrixRow]
     base: list[Evaluation | None]
-    best: list[float | None] = field(default_factory=list)
     is_whole: bool = True
 
     @property
@@ -115,12 +120,13 @@ def matrix(actor: Actor, base: BaseModel) -> Matrix:
     visible = Evaluation.objects.visible_to(actor).filter(set_revision__in=sets, base_model__folded=base.folded)
     cells = _by_place(newest_of_revisions(visible.filter(revision__in=[entry.revision_id for entry in shown])))
     alone = _by_place(newest_of_bases(visible).filter(base_model=base))
-    rows = [MatrixRow(entry, [cells.get((entry.revision_id, used.pk)) for used in sets]) for entry in shown]
+    columns = {used.pk: [cells.get((entry.revision_id, used.pk)) for entry in shown] for used in sets}
+    best = [_best(used, columns[used.pk]) for used in sets]
+    rows = [MatrixRow(entry, [columns[used.pk][at] for used in sets], best) for at, entry in enumerate(shown)]
     return Matrix(
         sets=sets,
         rows=rows,
         base=[alone.get((None, used.pk)) for used in sets],
-        best=[_best(used, [row.cells[at] for row in rows]) for at, used in enumerate(sets)],
         is_whole=len(found) <= MOST_ADAPTERS,
     )
 

@@ -1,5 +1,6 @@
 """How the pages write sizes, numbers, ages and addresses."""
 
+import json
 from datetime import datetime
 from typing import Any
 from urllib.parse import quote
@@ -9,11 +10,13 @@ from django.urls import reverse
 from django.utils import timezone
 
 from catalog.adapters.models import Revision
+from catalog.evaluations.models import Evaluation
 from catalog.search.listed import Listed
 from catalog.search.models import SearchEntry
 
 register = template.Library()
 
+_MOST_LETTERS = 600
 _AGES = ((31_536_000, "year"), (2_592_000, "month"), (86_400, "day"), (3_600, "hour"), (60, "minute"))
 
 
@@ -63,6 +66,74 @@ def words(padded: str) -> str:
 def number(value: float) -> str:
     """Three significant digits."""
     return f"{value:.3g}"
+
+
+@register.filter
+def score(value: float | None) -> str:
+    """A score with three decimals, or four digits where it is no share."""
+    if value is None:
+        return "–"
+    return f"{value:.3f}" if abs(value) < 10 else f"{value:.4g}"
+
+
+@register.filter
+def signed(value: float | None) -> str:
+    """A difference with its sign."""
+    return "–" if value is None else f"{value:+.3f}".replace("-", "−")
+
+
+@register.filter
+def percent(value: float | None) -> str:
+    """A share as a whole percentage with its sign."""
+    return "–" if value is None else f"{value:+.0%}".replace("-", "−")
+
+
+@register.filter
+def p_value(value: float) -> str:
+    """A probability; very small ones as a bound."""
+    return "< 0.001" if value < 0.001 else f"{value:.3f}"
+
+
+@register.filter
+def share(value: float) -> str:
+    """A share of rows: ``1.2 %``."""
+    return f"{value * 100:.1f} %"
+
+
+@register.filter
+def digits(value: float | None) -> str:
+    """Three significant digits, a dash where nothing was measured."""
+    return "–" if value is None else f"{value:.3g}"
+
+
+@register.filter
+def underscored(value: str) -> str:
+    """``token_classification`` as ``token classification``."""
+    return str(value).replace("_", " ")
+
+
+@register.filter
+def answer(value: Any) -> str:
+    """An answer or a row's value, as text of a bounded length."""
+    text = value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
+    return text if len(text) <= _MOST_LETTERS else text[:_MOST_LETTERS] + "…"
+
+
+@register.filter
+def side_name(evaluation: Evaluation) -> str:
+    """Whose score it is: ``org/name@1.0.0``, or the base model alone."""
+    if evaluation.revision is None:
+        return f"{evaluation.base_model} alone"
+    return f"{evaluation.revision.adapter.full_name}@{version_name(evaluation.revision)}"
+
+
+@register.filter
+def side_reference(evaluation: Evaluation) -> str:
+    """How a comparison names it."""
+    revision = evaluation.revision
+    if revision is None:
+        return str(evaluation.pk)
+    return f"{revision.adapter.full_name}@{revision.version.name if hasattr(revision, 'version') else revision.commit_id}"
 
 
 @register.filter

@@ -6,14 +6,17 @@ from typing import Any
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 
+from catalog.accounts.querysets import Actor
 from catalog.accounts.services import can_review
 from catalog.adapters.models import Adapter, Revision
 from catalog.adapters.queries import get_adapter, get_revision
 from catalog.cards import render_card
+from catalog.evaluations.standing import others_of, scores_of
 from catalog.names import version_key
 from frontend.charts import spectrum_chart
 from frontend.evidence import evidence_rows
 from frontend.facts import claim_rows, disagreements, fact_rows, finding_lines, fit_of
+from frontend.scores import score_lines
 from frontend.snippets import load_snippets
 
 MOST_REVISIONS = 100
@@ -31,7 +34,7 @@ def adapter_page(request: HttpRequest, namespace: str, name: str, version: str =
     context: dict[str, Any] = {"adapter": adapter, "revision": revision, "revisions": revisions}
     if revision is not None:
         hub_url = request.build_absolute_uri("/").rstrip("/")
-        context |= revision_context(revision, hub_url) | {
+        context |= revision_context(revision, hub_url) | scores_context(request.user, revision) | {
             "can_review": revision.state == "pending" and can_review(request.user, adapter.namespace)
         }
     return render(request, "adapter/page.html", context)
@@ -63,6 +66,14 @@ def revision_context(revision: Revision, hub_url: str) -> dict[str, Any]:
         "snippets": load_snippets(hub_url, revision.adapter.full_name, ref, str(revision.base_model or "")),
         "card_html": card_html(revision.card),
         "review": next(iter(revision.reviews.all()), None),
+    }
+
+
+def scores_context(viewer: Actor, revision: Revision) -> dict[str, Any]:
+    """What was measured of the revision, as far as the viewer may see the sets."""
+    return {
+        "scores": score_lines(scores_of(viewer, revision)),
+        "other_evaluations": others_of(viewer, revision),
     }
 
 

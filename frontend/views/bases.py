@@ -8,6 +8,7 @@ from django.shortcuts import render
 
 from catalog.bases.models import BaseModel, BaseModelShapes
 from catalog.bases.queries import bases_with_counts, get_base
+from catalog.evaluations.boards import matrix
 from catalog.paging import page_of
 from catalog.search.queries import SearchQuery, search
 from frontend.search_form import typed
@@ -45,6 +46,7 @@ def base_page(request: HttpRequest, base_id: str) -> HttpResponse:
         "base": base,
         "revisions": BaseModel.objects.filter(folded=base.folded).exclude(pk=base.pk).order_by("-created_at"),
         "shapes": shape_rows(base),
+        "matrix": matrix(request.user, base),
         "page": page,
         "more_url": f"{request.path}?cursor={page.next_cursor}" if page.next_cursor else "",
     }

@@ -16,6 +16,7 @@ from catalog.accounts.services import can_review
 from catalog.adapters.models import Revision
 from catalog.adapters.queries import get_adapter, get_revision
 from catalog.errors import DomainError, NotPermitted
+from catalog.evaluations.standing import against
 from catalog.paging import page_of
 from catalog.reviews.models import Decision
 from catalog.reviews.services import decide
@@ -23,7 +24,7 @@ from catalog.search.models import SearchEntry
 from catalog.search.queries import SearchQuery, matching
 from frontend.errors import status_of
 from frontend.facts import changes
-from frontend.views.adapters import revision_context, visible_revisions
+from frontend.views.adapters import revision_context, scores_context, visible_revisions
 
 PAGE_ROWS = 50
 MOST_NEAR = 6
@@ -74,11 +75,13 @@ def _review_context(request: HttpRequest, revision: Revision) -> dict[str, Any]:
     user = cast(User, request.user)
     previous = _previous_published(revision)
     context = revision_context(revision, request.build_absolute_uri("/").rstrip("/"))
+    context |= scores_context(user, revision)
     return context | {
         "revision": revision,
         "adapter": revision.adapter,
         "is_own": revision.author_id == user.pk and not is_staff(user),
         "previous": previous,
+        "against": against(user, previous, revision) if previous else [],
         "changes": changes(previous, revision) if previous else [],
         "siblings": [row for row in visible_revisions(request, revision.adapter) if row.pk != revision.pk][:MOST_NEAR],
         "near": _near(user, revision),

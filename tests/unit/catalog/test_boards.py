@@ -127,7 +127,8 @@ def test_the_matrix_shows_gaps_as_gaps(push, films, base):
     assert [str(revision) for revision in found.sets] == ["sets/films@1", "sets/news@1"]
     shown = {row.entry.full_name: [cell and cell.score for cell in row.cells] for row in found.rows}
     assert shown == {"lab/a": [1.0, 0.25], "lab/b": [None, 0.5]}
-    assert (found.gaps, found.best, found.base) == (1, [1.0, 0.5], [None, alone])
+    assert (found.gaps, found.base) == (1, [None, alone])
+    assert [[is_best for _, is_best in row.marked] for row in found.rows] == [[True, False], [False, True]]
 
 
 def test_sets_that_only_others_private_adapters_were_measured_on_are_no_columns(owner, push, films, base):

@@ -1,0 +1,72 @@
+"""How one revision stands: its newest scores with those of its base model, what is under way, and against another."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from catalog.accounts.querysets import Actor
+from catalog.adapters.models import Revision
+from catalog.evaluations.comparing import Comparison, compare_evaluations
+from catalog.evaluations.models import Evaluation
+from catalog.evaluations.scores import IS_WHOLE, SHOWN, newest_of_bases, newest_of_revisions
+
+MOST_SCORES = 40
+MOST_OTHERS = 10
+MOST_COMPARED = 8
+
+
+@dataclass(frozen=True)
+class Against:
+    """The score of a revision on one set, and of the one before; None and no comparison where that was not measured."""
+
+    now: Evaluation
+    before: Evaluation | None
+    comparison: Comparison | None
+
+
+def scores_of(actor: Actor, revision: Revision) -> list[tuple[Evaluation, Evaluation | None]]:
+    """The newest score on all rows of each set, on the set's newest measured revision, with the base model's own."""
+    found = newest_of_revisions(Evaluation.objects.visible_to(actor).filter(revision_id=revision.pk))
+    newest: dict[int, Evaluation] = {}
+    for row in found.select_related(*SHOWN).order_by("-set_revision__number", "pk")[:MOST_SCORES]:
+        newest.setdefault(row.set_revision.evaluation_set_id, row)
+    rows = sorted(newest.values(), key=lambda row: str(row.set_revision))
+    return with_bases(actor, rows)
+
+
+def with_bases(actor: Actor, rows: Sequence[Evaluation]) -> list[tuple[Evaluation, Evaluation | None]]:
+    """Each evaluation of an adapter with the newest score of its base model alone on the same rows."""
+    wanted = Evaluation.objects.visible_to(actor).filter(
+        set_revision__in={row.set_revision_id for row in rows}, base_model__in={row.base_model_id for row in rows}
+    )
+    bases = {(row.set_revision_id, row.base_model_id): row for row in newest_of_bases(wanted).select_related(*SHOWN)}
+    return [
+        (row, bases.get((row.set_revision_id, row.base_model_id)) if row.revision_id is not None else None)
+        for row in rows
+    ]
+
+
+def others_of(actor: Actor, revision: Revision) -> list[Evaluation]:
+    """What waits, what failed, and what saw only some rows, the newest first."""
+    found = Evaluation.objects.visible_to(actor).filter(revision_id=revision.pk)
+    rest = found.exclude(IS_WHOLE, state="measured").select_related(*SHOWN, "job")
+    return list(rest.order_by("-created_at", "pk")[:MOST_OTHERS])
+
+
+def against(actor: Actor, before: Revision, now: Revision) -> list[Against]:
+    """``now`` against ``before`` on every set that ``now`` was measured on, the same rows each."""
+    rows = [row for row, _ in scores_of(actor, now)][:MOST_COMPARED]
+    old = newest_of_revisions(
+        Evaluation.objects.visible_to(actor).filter(
+            revision_id=before.pk, set_revision__in=[row.set_revision_id for row in rows]
+        )
+    )
+    known = {row.set_revision_id: row for row in old.select_related(*SHOWN, "predictions")}
+    return [_against(row, known.get(row.set_revision_id)) for row in rows]
+
+
+def _against(now: Evaluation, before: Evaluation | None) -> Against:
+    if before is None or not hasattr(before, "predictions") or not hasattr(now, "predictions"):
+        return Against(now, before, None)
+    return Against(now, before, compare_evaluations(before, now, most_items=0))
