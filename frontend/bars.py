@@ -67,7 +67,9 @@ def score_bars(pairs: Sequence[tuple[Evaluation, Evaluation | None]]) -> list[Sc
         return None if value is None else round(_WIDTH * min(max(value / longest, 0.0), 1.0), 1)
 
     return [
-        ScoreBar(place(row.score) or 0.0, place(row.score_low), place(row.score_high), place(base.score if base else None))
+        ScoreBar(
+            place(row.score) or 0.0, place(row.score_low), place(row.score_high), place(base.score if base else None)
+        )
         for row, base in pairs
     ]
 
@@ -84,7 +86,9 @@ def size_against_score(measured: Sequence[Evaluation]) -> Scatter | None:
     up = _scale(min(lows), max(highs), _PLOT_HEIGHT - _BOTTOM - 8, _TOP + 8, least=0.01)
     points = []
     for row, size, low, high in zip(rows, sizes, lows, highs, strict=True):
-        points.append(_point(row, across(size), up(_or(row.score, 0.0)), up(low), up(high), is_named=len(rows) <= _MOST_NAMES))
+        points.append(
+            _point(row, across(size), up(_or(row.score, 0.0)), up(low), up(high), is_named=len(rows) <= _MOST_NAMES)
+        )
     ends = [min(sizes), max(sizes)] if max(sizes) - min(sizes) > 0.05 else [min(sizes)]
     return Scatter(
         points=points,

@@ -53,7 +53,7 @@ class BoardLine(ScoreLine):
 
 @dataclass(frozen=True)
 class Cost:
-    """What one measured adapter costs; None where it was not measured. Numbers and time are never turned into each other."""
+    """What one measured adapter costs; None where it was not measured. Time is never derived from parameters."""
 
     evaluation: Evaluation
     parameters: int | None
@@ -123,7 +123,7 @@ def metric_rows(evaluation: Evaluation) -> list[dict[str, Any]]:
 
 def how_measured(evaluation: Evaluation) -> list[Row]:
     """How it was measured, so that the same can be done again: seed, device, batch size, duration, versions."""
-    asked = {key: value for key, value in evaluation.settings.items() if value not in (None, "", False)}
+    asked = {key: value for key, value in evaluation.settings.items() if value is not None and value is not False}
     known = asked | evaluation.used
     titles = dict(_USED)
     rows = [Row(title, as_text(known.get(key))) for key, title in _USED]

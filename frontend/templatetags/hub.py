@@ -71,7 +71,7 @@ def number(value: float) -> str:
 @register.filter
 def score(value: float | None) -> str:
     """A score with three decimals, or four digits where it is no share."""
-    if value is None:
+    if not isinstance(value, int | float):
         return "–"
     return f"{value:.3f}" if abs(value) < 10 else f"{value:.4g}"
 
@@ -103,7 +103,7 @@ def share(value: float) -> str:
 @register.filter
 def digits(value: float | None) -> str:
     """Three significant digits, a dash where nothing was measured."""
-    return "–" if value is None else f"{value:.3g}"
+    return f"{value:#.3g}".rstrip(".") if isinstance(value, int | float) else "–"
 
 
 @register.filter
@@ -133,7 +133,9 @@ def side_reference(evaluation: Evaluation) -> str:
     revision = evaluation.revision
     if revision is None:
         return str(evaluation.pk)
-    return f"{revision.adapter.full_name}@{revision.version.name if hasattr(revision, 'version') else revision.commit_id}"
+    return (
+        f"{revision.adapter.full_name}@{revision.version.name if hasattr(revision, 'version') else revision.commit_id}"
+    )
 
 
 @register.filter

@@ -34,9 +34,11 @@ def adapter_page(request: HttpRequest, namespace: str, name: str, version: str =
     context: dict[str, Any] = {"adapter": adapter, "revision": revision, "revisions": revisions}
     if revision is not None:
         hub_url = request.build_absolute_uri("/").rstrip("/")
-        context |= revision_context(revision, hub_url) | scores_context(request.user, revision) | {
-            "can_review": revision.state == "pending" and can_review(request.user, adapter.namespace)
-        }
+        context |= (
+            revision_context(revision, hub_url)
+            | scores_context(request.user, revision)
+            | {"can_review": revision.state == "pending" and can_review(request.user, adapter.namespace)}
+        )
     return render(request, "adapter/page.html", context)
 
 

@@ -13,7 +13,7 @@ from frontend.search_form import typed
 
 
 def compare_page(request: HttpRequest) -> HttpResponse:
-    """``a`` (before) against ``b`` (now) on ``set``; without all three, the form alone. An error is shown beneath it."""
+    """``a`` (before) against ``b`` (now) on ``set``; without all three, the form alone. Errors stand beneath it."""
     a, b, asked = (typed(request.GET, name) for name in ("a", "b", "set"))
     context: dict[str, Any] = {"a": a, "b": b, "asked": asked}
     error: DomainError | None = None

@@ -17,6 +17,7 @@ from tests.unit.frontend.conftest import (  # noqa: F401  (fixtures, found by na
     PASSWORD,
     Catalog,
     catalog,
+    measured,
     pending,
     published,
     quick_passwords,

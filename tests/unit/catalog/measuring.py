@@ -14,6 +14,7 @@ from catalog.adapters.publication import publish_revision
 from catalog.bases.models import BaseModel
 from catalog.evaluations.answers import pack
 from catalog.evaluations.models import Evaluation, EvaluationSet, Predictions, SetFile, SetRevision
+from catalog.evaluations.options import read_settings
 from catalog.store import blob_store
 from tests.unit.catalog.factories import accept, lora_files, push
 
@@ -99,7 +100,7 @@ def measure(
         "predictions_digest": digest,
         "used": {"batch_size": 32, "device": "cpu", "rows": len(right)},
         "versions": {"torch": "2.13.0", "transformers": "5.0.0"},
-        "settings": {"seed": 0},
+        "settings": read_settings(given.pop("settings", {})),
         "seconds": 1.5,
         "measured_at": timezone.now() - timedelta(days=days_ago),
     }

@@ -17,7 +17,9 @@ from catalog.adapters.services import create_adapter
 from catalog.bases.models import BaseModel
 from catalog.bases.services import register_base
 from catalog.reviews.services import decide
+from tests.unit.frontend.measured import measured
 
+__all__ = ["measured"]
 PASSWORD = "a long pass phrase 7"
 BASE = "example/tiny-encoder"
 FACTS: dict[str, Any] = {

@@ -1,0 +1,212 @@
+"""Pages of scores: what is measured and what is claimed stay apart, hidden rows stay hidden, gaps are shown as gaps."""
+
+import re
+
+import pytest
+from django.test import Client
+
+from catalog.evaluations.models import Evaluation
+from catalog.jobs.models import Job
+from frontend.bars import score_bars, size_against_score
+from tests.unit.catalog.measuring import measure
+
+COMPARE = "/compare?a=team/sentiment@1.0.0&b=team/sentiment@1.1.0&set="
+
+
+def text_of(response):
+    assert response.status_code == 200, response.content[:300]
+    return response.content.decode()
+
+
+def section(text, name):
+    """The one section whose heading has this id."""
+    return re.findall(rf'<section aria-labelledby="{name}">.*?</section>', text, re.DOTALL)[0]
+
+
+def words(text):
+    return " ".join(re.sub(r"<[^>]+>", " ", text).split())
+
+
+def test_an_adapters_page_shows_what_was_measured_with_interval_base_and_gain(measured, stranger):
+    scores = words(section(text_of(stranger.get("/team/sentiment")), "scores"))
+    assert "measured here" in scores
+    assert (
+        f"team/films@1 accuracy measured {measured.second.measured_at:%Y-%m-%d} 0.850 0.750 to 0.950 0.500 +0.350"
+        in scores
+    )
+
+
+def test_measured_and_claimed_scores_never_share_a_section(measured, stranger):
+    text = text_of(stranger.get("/team/sentiment"))
+    assert "0.987" not in section(text, "scores")
+    claimed = [part for part in re.findall(r"<section.*?</section>", text, re.DOTALL) if "0.987" in part]
+    assert len(claimed) == 1
+    assert "0.850" not in claimed[0]
+    assert "by the author" in words(claimed[0])
+
+
+def test_what_failed_and_what_waits_is_told_apart(measured, stranger):
+    scores = words(section(text_of(stranger.get("/team/sentiment")), "scores"))
+    assert "team/prose@1 : failed labels_do_not_fit" in scores
+    assert "team/films@1 : waiting" in scores
+
+
+def test_an_evaluation_says_how_it_was_measured(measured, stranger):
+    text = text_of(stranger.get(f"/evaluations/{measured.second.pk}"))
+    assert "accuracy the set's own 0.850 0.750 0.950 higher" in words(section(text, "metrics"))
+    how = words(section(text, "how"))
+    for said in (
+        "Seed 0",
+        "Device cpu",
+        "Batch size 32",
+        "Duration 1.5 s",
+        "torch 2.13.0",
+        measured.second.predictions_digest,
+    ):
+        assert said in how
+    assert "4.02 ms" in words(section(text, "costs"))
+
+
+def test_a_failed_evaluation_shows_code_and_what_to_do(measured, stranger):
+    text = text_of(stranger.get(f"/evaluations/{measured.failed.pk}"))
+    assert "<code>labels_do_not_fit</code>" in text
+    assert "Another set." in text
+
+
+def test_only_who_may_runs_it_again(measured, as_writer, stranger, settings):
+    settings.HUB_JOB_SENDER = "tests.unit.catalog.sending.record"
+    url = f"/evaluations/{measured.second.pk}"
+    assert "Measure again" not in text_of(stranger.get(url))
+    assert stranger.post(f"{url}/again").status_code == 302
+    outsider = Client()
+    from catalog.accounts.services import create_user
+
+    outsider.force_login(create_user(username="outsider", email="", password="a long pass phrase 7"))
+    assert "Measure again" not in text_of(outsider.get(url))
+    assert outsider.post(f"{url}/again").status_code == 403
+    assert "Measure again" in text_of(as_writer.get(url))
+
+
+def test_the_button_makes_a_job_with_the_same_settings(measured, as_writer, settings):
+    settings.HUB_JOB_SENDER = "tests.unit.catalog.sending.record"
+    before = Job.objects.count()
+    answer = as_writer.post(f"/evaluations/{measured.first.pk}/again")
+    made = Evaluation.objects.exclude(pk=measured.waiting.pk).get(state="waiting", revision=measured.first.revision)
+    assert answer["Location"] == f"/evaluations/{made.pk}"
+    assert Job.objects.count() == before + 1
+    assert made.settings == measured.first.settings
+    assert "Waits for a worker" in text_of(as_writer.get(answer["Location"]))
+
+
+@pytest.mark.literature("PEFT vs full FT news classification", "Comprehensive Analysis of Adapter Efficiency")
+def test_a_sets_page_has_score_parameters_time_memory_and_input_length_in_one_table(measured, stranger):
+    Evaluation.objects.filter(pk=measured.second.pk).update(used={"max_tokens": 256, "device": "cpu"})
+    costs = words(section(text_of(stranger.get("/evaluation-sets/team/films")), "costs"))
+    assert "Few parameters do not make an adapter fast" in costs
+    row = "team/sentiment@1.1.0 lora 0.850 294,912 1.2 MB 12.3 4.00 4.40 +10% 4.02 +0% 412 MB 256 1.50 cpu"
+    assert row in costs
+
+
+def test_a_sets_page_has_its_board_with_bases_beside(measured, stranger):
+    board = words(section(text_of(stranger.get("/evaluation-sets/team/films")), "board"))
+    assert "1 team/sentiment 1.1.0 0.850" in board
+    assert "3 team/reviews 0.1.0 0.600" in board
+    assert "Base models alone example/tiny-encoder 0.500" in board
+    assert "1.2.0" not in board, "a pending version is on no board"
+
+
+def test_a_board_is_narrowed_by_its_form(measured, stranger):
+    only = text_of(stranger.get("/evaluation-sets/team/films?base=example/tiny-encoder&task=text-classification"))
+    assert "team/reviews" in section(only, "board")
+    none = text_of(stranger.get("/evaluation-sets/team/films?task=summarization"))
+    assert "team/reviews" not in section(none, "board")
+
+
+def test_a_base_models_page_has_the_matrix_with_its_gaps(measured, stranger):
+    matrix = words(section(text_of(stranger.get("/base-models/example/tiny-encoder")), "matrix"))
+    assert "team/reviews 0.1.0 text-classification de – not measured 0.600 – not measured" in matrix
+    assert "team/sentiment 1.1.0 text-classification de 0.750 best 0.850 best – not measured" in matrix
+    assert "the base model alone – – – 0.500 –" in matrix
+
+
+@pytest.mark.literature("MUSCLE")
+def test_a_comparison_counts_flips_and_lists_their_rows(measured, stranger):
+    text = text_of(stranger.get(COMPARE + "team/films"))
+    outcome = words(section(text, "outcome"))
+    found = re.search(r"Negative flips (\d+) .* Positive flips (\d+) .* Inconsistent (\d+) .* p = ([\d.]+)", outcome)
+    assert found is not None, outcome
+    old, new = [row.predictions for row in (measured.first, measured.second)]
+    from catalog.evaluations.answers import unpack
+
+    pairs = list(zip(unpack(old.deflated)["right"], unpack(new.deflated)["right"], strict=True))
+    assert found.groups()[:3] == tuple(
+        str(count)
+        for count in (
+            sum(a > b for a, b in pairs),
+            sum(a < b for a, b in pairs),
+            sum(a == b == 0 for a, b in pairs),
+        )
+    )
+    assert "is as long as it has to be" in section(text, "items")
+
+
+def test_the_rows_of_a_hidden_set_are_on_no_page(measured, as_owner):
+    text = text_of(as_owner.get(COMPARE + "team/exam"))
+    assert "The rows of this set are hidden" in text
+    assert "as long as it has to be" not in text
+    assert "McNemar" in text
+
+
+@pytest.mark.parametrize(
+    ("query", "status", "code"),
+    [
+        ("/compare?a=team/absent&b=team/sentiment&set=team/films", 404, "not_found"),
+        (COMPARE + "team/absent", 404, "set_not_found"),
+        (COMPARE + "team/prose", 409, "score_not_measured"),
+        ("/evaluation-sets/team/absent", 404, "set_not_found"),
+        ("/evaluation-sets/team/films?revision=two", 400, "invalid_input"),
+        ("/evaluation-sets/team/films?base=no/such", 404, "not_found"),
+        ("/evaluations/00000000-0000-4000-8000-000000000000", 404, "not_found"),
+    ],
+)
+def test_what_is_not_there_is_a_page_with_its_code(measured, stranger, query, status, code):
+    response = stranger.get(query)
+    assert response.status_code == status
+    assert f"<code>{code}</code>" in response.content.decode()
+
+
+def test_a_review_shows_the_scores_against_the_published_version(measured, as_owner):
+    text = text_of(as_owner.get(f"/review/team/sentiment/{measured.pending.commit_id}/"))
+    against = words(section(text, "against"))
+    assert re.search(r"team/films@1 0\.850 0\.700 0\.600 to 0\.800 \d+ / \d+ [\d.<]+", against), against
+    link = re.findall(r'href="(/compare[^"]+)"', section(text, "against"))[0].replace("&amp;", "&")
+    assert "1.1.0" in link
+    assert as_owner.get(link).status_code == 200
+
+
+def test_a_private_set_is_on_no_strangers_page(measured, stranger, as_owner):
+    measured.films.evaluation_set.visibility = "private"
+    measured.films.evaluation_set.save()
+    for url in ("/team/sentiment", "/base-models/example/tiny-encoder", "/evaluation-sets/"):
+        assert "team/films" not in text_of(stranger.get(url)), url
+        assert "team/films" in text_of(as_owner.get(url)), url
+    for url in (f"/evaluations/{measured.second.pk}", "/evaluation-sets/team/films", COMPARE + "team/films"):
+        assert stranger.get(url).status_code == 404, url
+
+
+def test_a_hub_without_sets_teaches_how_to_add_one(catalog, stranger):
+    assert "hubclient eval-set add" in text_of(stranger.get("/evaluation-sets/"))
+
+
+def test_bars_share_one_scale_and_stay_inside(measured, catalog):
+    long = measure(measured.first.revision, measured.films, [], score=50.0, low=-3.0, high=70.0)
+    bars = score_bars([(measured.first, None), (long, measured.first)])
+    assert bars[1].length > bars[0].length
+    assert all(0 <= (place or 0) <= bar.width for bar in bars for place in (bar.length, bar.low, bar.high, bar.base))
+
+
+def test_size_against_score_needs_two_points(measured):
+    assert size_against_score([measured.first]) is None
+    found = size_against_score([measured.first, measured.second])
+    assert found is not None
+    assert all(found.left <= point.x <= found.right and found.top <= point.y <= found.bottom for point in found.points)
