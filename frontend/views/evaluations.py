@@ -15,6 +15,7 @@ from catalog.accounts.querysets import WRITE_ROLES
 from catalog.accounts.services import role_in
 from catalog.evaluations.models import Evaluation
 from catalog.evaluations.queries import get_evaluation
+from catalog.evaluations.requesting import run_again
 from catalog.evaluations.standing import with_bases
 from catalog.jobs.models import Job
 from frontend.scores import cost_rows, how_measured, metric_rows, score_lines
@@ -32,7 +33,7 @@ def evaluation_page(request: HttpRequest, evaluation_id: UUID) -> HttpResponse:
         "how": how_measured(evaluation),
         "costs": cost_rows(evaluation),
         "line": score_lines(with_bases(request.user, [evaluation]))[0] if evaluation.score is not None else None,
-        "job": Job.objects.visible_to(request.user).filter(pk=evaluation.job_id).first(),
+        "job": Job.objects.visible_to(request.user).filter(evaluations=evaluation).first(),
         "can_run": may_run(request, evaluation),
     }
     return render(request, "evaluation/page.html", context)
@@ -42,8 +43,6 @@ def evaluation_page(request: HttpRequest, evaluation_id: UUID) -> HttpResponse:
 @login_required
 def run_again_page(request: HttpRequest, evaluation_id: UUID) -> HttpResponse:
     """Measure the same again. Raises NotFound, NotPermitted, and what the request itself is refused for."""
-    from catalog.evaluations.requesting import run_again
-
     evaluation = get_evaluation(request.user, evaluation_id)
     requested = run_again(cast(User, request.user), evaluation)
     messages.success(request, "It waits to be measured again.")
