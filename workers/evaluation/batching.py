@@ -3,6 +3,7 @@
 import gc
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from time import perf_counter
 from typing import Any
 
 import torch
@@ -10,7 +11,8 @@ import torch
 from workers.evaluation.errors import OutOfMemory, is_out_of_memory
 
 Encoded = dict[str, list[int]]
-Forward = Callable[[dict[str, torch.Tensor]], torch.Tensor]
+Forward = Callable[[dict[str, torch.Tensor]], Sequence[torch.Tensor] | torch.Tensor]
+"""A batch as tensors -> what a model says of its rows: one tensor, rows first, or one for each row."""
 _MOST_ROWS = {"cpu": 32, "cuda": 256}
 _CPU_BYTES = 1 << 30
 _CUDA_SHARE = 0.5
@@ -56,7 +58,7 @@ def _has_language_head(config: Any) -> bool:
     return any("LM" in name for name in getattr(config, "architectures", None) or ())
 
 
-def halving(work: Callable[[int], torch.Tensor], batch_size: int, used: Batching) -> torch.Tensor:
+def halving(work: Callable[[int], list[torch.Tensor]], batch_size: int, used: Batching) -> list[torch.Tensor]:
     """``work(batch_size)``, begun anew with half of it when memory runs out. Raises OutOfMemory at one row.
 
     Everything begins anew, so that all rows went through in batches of the one size that is recorded.
@@ -90,24 +92,22 @@ def run_in_batches(
     used: Batching,
     device: torch.device,
     report: Callable[[float], None] = lambda share: None,
-) -> torch.Tensor:
+) -> list[torch.Tensor]:
     """What ``forward`` gives for every row, float32 on the CPU, in the order of ``rows``."""
-    from time import perf_counter
-
     order = order_of([len(row["input_ids"]) for row in rows])
 
-    def work(batch_size: int) -> torch.Tensor:
-        parts = []
+    def work(batch_size: int) -> list[torch.Tensor]:
+        results: list[torch.Tensor] = []
         start = perf_counter()
         with torch.inference_mode():
             for first in range(0, len(order), batch_size):
                 batch = pad([rows[row] for row in order[first : first + batch_size]], tokenizer, device)
-                parts.append(forward(batch).float().cpu())
+                given = forward(batch)
+                # One copy from the device for the whole batch, where it can be one.
+                results.extend(given.float().cpu() if torch.is_tensor(given) else [row.float().cpu() for row in given])
                 report((first + batch_size) / len(order))
         used.seconds, used.rows = perf_counter() - start, len(rows)
-        return torch.cat(parts)
+        return results
 
-    sorted_results = halving(work, used.batch_size, used)
-    results = torch.empty_like(sorted_results)
-    results[torch.tensor(order)] = sorted_results
-    return results
+    by_row = dict(zip(order, halving(work, used.batch_size, used), strict=True))
+    return [by_row[row] for row in range(len(rows))]

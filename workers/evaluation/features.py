@@ -37,3 +37,18 @@ def mean_features(model: Any, pooling: str = "mean") -> Forward:
         return pooled(last_hidden(output, mask.shape[1]), mask, pooling)
 
     return forward
+
+
+def token_features(model: Any) -> Forward:
+    """What ``model``'s last layer says of each real token, `(tokens, hidden)` for each row."""
+
+    def forward(batch: dict[str, torch.Tensor]) -> list[torch.Tensor]:
+        mask = batch["attention_mask"]
+        return real_tokens(last_hidden(model(**batch, output_hidden_states=True), mask.shape[1]), mask)
+
+    return forward
+
+
+def real_tokens(states: torch.Tensor, mask: torch.Tensor) -> list[torch.Tensor]:
+    """For each row of `(rows, tokens, n)` what is not padding, wherever the padding is."""
+    return [row[real] for row, real in zip(states, mask.bool(), strict=True)]

@@ -11,6 +11,7 @@ from workers.evaluation.errors import Refused
 
 HARNESSES = {
     "sequence_classification": "workers.evaluation.classification:SequenceClassification",
+    "token_classification": "workers.evaluation.tokens:TokenClassification",
 }
 
 

@@ -14,28 +14,35 @@ Statistic = Callable[[Weights], NDArray[np.float64]]
 """How often each row was drawn `(resamples, rows)` -> the metric of each resample `(resamples,)`."""
 
 
-def intervals(statistics: dict[str, Statistic], rows: int, seed: int) -> dict[str, tuple[float, float]]:
-    """Low and high of every statistic; all see the same resamples, and so do all subjects of the same rows."""
+def intervals(
+    statistics: dict[str, Statistic], rows: int, seed: int, *, group_of: NDArray[np.int64] | None = None
+) -> dict[str, tuple[float, float]]:
+    """Low and high of every statistic; all see the same resamples, and so do all subjects of the same rows.
+
+    With ``group_of``, the group of each row counted from 0, whole groups are drawn.
+    """
     values: dict[str, list[NDArray[np.float64]]] = {name: [] for name in statistics}
-    for weights in _draws(rows, seed):
+    groups = rows if group_of is None else int(group_of.max()) + 1
+    for drawn in _draws(groups, rows, seed):
+        weights = drawn if group_of is None else drawn[:, group_of]
         for name, statistic in statistics.items():
             values[name].append(statistic(weights))
     bounds = {}
     for name, parts in values.items():
-        low, high = np.nanpercentile(np.concatenate(parts), BOUNDS)
+        low, high = np.percentile(np.concatenate(parts), BOUNDS)
         bounds[name] = (float(low), float(high))
     return bounds
 
 
-def _draws(rows: int, seed: int) -> Iterator[Weights]:
+def _draws(groups: int, rows: int, seed: int) -> Iterator[Weights]:
     """A thousand resamples, some at a time where all would fill the memory."""
     if rows * RESAMPLES <= _MOST_NUMBERS:
-        yield _small_draws(rows, seed)
+        yield _small_draws(groups, seed)
         return
     generator = np.random.default_rng(seed)
     at_once = max(1, _MOST_NUMBERS // rows)
     for start in range(0, RESAMPLES, at_once):
-        yield _drawn(generator, rows, min(at_once, RESAMPLES - start))
+        yield _drawn(generator, groups, min(at_once, RESAMPLES - start))
 
 
 @lru_cache(maxsize=2)

@@ -33,8 +33,13 @@ def check_metric(name: str, known: tuple[str, ...]) -> None:
         raise Refused("metric_unknown", f"this harness has no metric {name!r}", f"It has {', '.join(known)}.")
 
 
-def classification_metrics(truth: Indices, probabilities: Numbers, seed: int) -> dict[str, dict[str, Any]]:
-    """Every metric of ``probabilities`` `(rows, labels)` against ``truth`` `(rows,)`, with its interval."""
+def classification_metrics(
+    truth: Indices, probabilities: Numbers, seed: int, *, group_of: Indices | None = None
+) -> dict[str, dict[str, Any]]:
+    """Every metric of ``probabilities`` `(rows, labels)` against ``truth`` `(rows,)`, with its interval.
+
+    With ``group_of`` `(rows,)` whole groups are drawn again: words of one sentence are no independent answers.
+    """
     from sklearn.metrics import accuracy_score, f1_score, matthews_corrcoef, recall_score
 
     rows, labels = probabilities.shape
@@ -56,17 +61,17 @@ def classification_metrics(truth: Indices, probabilities: Numbers, seed: int) ->
         "brier": squares.mean(),
     }
     resampled: dict[str, Statistic] = {
-        "accuracy": lambda weights: weights @ right / rows,
+        "accuracy": lambda weights: _mean(weights, right),
         "balanced_accuracy": counts.balanced_accuracy,
         "macro_f1": counts.macro_f1,
         "weighted_f1": counts.weighted_f1,
-        "micro_f1": lambda weights: weights @ right / rows,
+        "micro_f1": lambda weights: _mean(weights, right),
         "mcc": counts.mcc,
         "calibration_error": lambda weights: _calibration_error(weights, confidence, right),
-        "log_loss": lambda weights: weights @ losses / rows,
-        "brier": lambda weights: weights @ squares / rows,
+        "log_loss": lambda weights: _mean(weights, losses),
+        "brier": lambda weights: _mean(weights, squares),
     }
-    bounds = intervals(resampled, rows, seed)
+    bounds = intervals(resampled, rows, seed, group_of=group_of)
     return {name: metric(value, bounds[name], name) for name, value in values.items()}
 
 
@@ -80,7 +85,7 @@ class _Counts:
     def balanced_accuracy(self, weights: Weights) -> Numbers:
         """The mean recall of the labels that occur."""
         truth = weights @ self._truth
-        recalls = _divided(weights @ self._hits, truth)
+        recalls = divided(weights @ self._hits, truth)
         return recalls.sum(axis=1) / (truth > 0).sum(axis=1)
 
     def macro_f1(self, weights: Weights) -> Numbers:
@@ -92,7 +97,7 @@ class _Counts:
         return (self._f1(weights) * (weights @ self._truth)).sum(axis=1) / weights.sum(axis=1)
 
     def _f1(self, weights: Weights) -> Numbers:
-        return _divided(2 * (weights @ self._hits), weights @ self._truth + weights @ self._answers)
+        return divided(2 * (weights @ self._hits), weights @ self._truth + weights @ self._answers)
 
     def mcc(self, weights: Weights) -> Numbers:
         """Matthews' correlation for any number of labels; 0 where it is not defined."""
@@ -100,10 +105,16 @@ class _Counts:
         rows = weights.sum(axis=1)
         above = (weights @ self._hits).sum(axis=1) * rows - (truth * answers).sum(axis=1)
         below = np.sqrt((rows**2 - (truth**2).sum(axis=1)) * (rows**2 - (answers**2).sum(axis=1)))
-        return _divided(above, below)
+        return divided(above, below)
 
 
-def _divided(above: Numbers, below: Numbers) -> Numbers:
+def _mean(weights: Weights, values: Numbers) -> Numbers:
+    mean: Numbers = weights @ values / weights.sum(axis=1)
+    return mean
+
+
+def divided(above: Numbers, below: Numbers) -> Numbers:
+    """``above / below``; 0 where nothing is below."""
     return np.divide(above, below, out=np.zeros_like(above), where=below > 0)
 
 

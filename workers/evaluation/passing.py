@@ -22,8 +22,10 @@ class Pass:
     device: torch.device
     longest: int
     whose: str
+    firsts: Sequence[Sequence[int]] = ()
+    """Where each word's first token is, in rows of words; -1 for one that was cut off."""
 
-    def run(self, forward: Forward, report: Callable[[float], None] = lambda share: None) -> torch.Tensor:
+    def run(self, forward: Forward, report: Callable[[float], None] = lambda share: None) -> list[torch.Tensor]:
         """What ``forward`` gives for every row, float32, in the order of the rows."""
         return run_in_batches(self.rows, self.tokenizer, forward, used=self.used, device=self.device, report=report)
 
@@ -40,15 +42,16 @@ def make_pass(
     settings: Settings,
     adapter: AdapterFolder | None,
     model: Any,
+    are_words: bool = False,
 ) -> Pass:
     """Texts, or pairs of texts, on their way through ``model`` with ``adapter``; the same ``name``, the same texts."""
     tokenizer, whose = texts.tokenizer(adapter.tokenizer_folder if adapter else None)
     virtual = adapter.virtual_tokens if adapter else 0
     longest = texts.longest(tokenizer, model.config, settings.max_tokens, virtual)
-    rows = texts.encode(name, columns, tokenizer, longest)
+    encoded = texts.encode(name, columns, tokenizer, longest, are_words=are_words)
     if settings.batch_size:
         used = Batching(batch_size=settings.batch_size, found=False)
     else:
-        most = max(len(row["input_ids"]) for row in rows) + virtual
+        most = max(len(row["input_ids"]) for row in encoded.rows) + virtual
         used = Batching(batch_size=find_batch_size(most, model.config, model.device), found=True)
-    return Pass(rows, tokenizer, used, model.device, longest, whose)
+    return Pass(encoded.rows, tokenizer, used, model.device, longest, whose, encoded.firsts)
