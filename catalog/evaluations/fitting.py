@@ -3,7 +3,7 @@
 from typing import Any
 
 from catalog.adapters.blobs import is_whole
-from catalog.adapters.models import Revision, RevisionState
+from catalog.adapters.models import BlobState, Revision, RevisionState
 from catalog.bases.models import BaseModel
 from catalog.errors import Busy, Conflict, Gone, Unprocessable
 from catalog.evaluations.harnesses import GENERATES, NEEDS_HEAD
@@ -37,6 +37,12 @@ def require_measurable(revision: Revision) -> BaseModel:
     if revision.base_model is None:
         raise Unprocessable("unknown_base_model", f"{revision} has no registered base model")
     return revision.base_model
+
+
+def require_rows(on: SetRevision) -> None:
+    """Raise Busy ``blob_damaged`` unless every file of the set is here and right."""
+    if on.files.exclude(blob__state=BlobState.STORED).exists():
+        raise Busy("blob_damaged", f"the store's copy of {on} is damaged", hint="Send the same files again.")
 
 
 def require_fit(revision: Revision | None, base: BaseModel, on: SetRevision, settings: dict[str, Any]) -> None:

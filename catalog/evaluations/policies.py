@@ -10,7 +10,7 @@ from catalog.accounts.services import require_role
 from catalog.adapters.models import Revision, RevisionState, Visibility
 from catalog.adapters.publication import publish_revision
 from catalog.errors import Conflict, DomainError, InvalidInput
-from catalog.evaluations.fitting import require_fit, require_measurable
+from catalog.evaluations.fitting import require_fit, require_measurable, require_rows
 from catalog.evaluations.gate import is_guarded, newest_rows, policies_for, require_score, version_before
 from catalog.evaluations.models import Cause, Evaluation, EvaluationState, Policy, SetRevision
 from catalog.evaluations.options import read_settings
@@ -122,6 +122,7 @@ def _base_if_fit(revision: Revision, on: SetRevision) -> Any:
     settings = read_settings({})
     try:
         base = require_measurable(revision)
+        require_rows(on)
         require_fit(revision, base, on, settings)
     except DomainError as error:
         if revision.base_model is not None:

@@ -15,7 +15,7 @@ from catalog.adapters.queries import get_adapter, get_revision
 from catalog.bases.models import BaseModel
 from catalog.bases.queries import require_base
 from catalog.errors import DomainError, InvalidInput, NotPermitted
-from catalog.evaluations.fitting import require_fit, require_measurable
+from catalog.evaluations.fitting import require_fit, require_measurable, require_rows
 from catalog.evaluations.harnesses import NEEDS_HEAD
 from catalog.evaluations.models import Cause, Evaluation, EvaluationState, SetRevision
 from catalog.evaluations.options import DECISIVE, read_settings
@@ -75,6 +75,7 @@ def request_evaluations(
     if base_model:
         wanted = [Wanted(require_base(base_model, field="base_model"))]
     _require_right(actor, wanted, on)
+    require_rows(on)
     for subject in wanted:
         require_fit(subject.revision, subject.base, on, asked)
     return ask(actor, wanted, on, asked, cause=Cause.REQUEST)
@@ -85,6 +86,7 @@ def run_again(actor: User, evaluation: Evaluation) -> Requested:
     wanted = Wanted(evaluation.base_model, evaluation.revision)
     on = evaluation.set_revision
     _require_right(actor, [wanted], on)
+    require_rows(on)
     if wanted.revision is not None:
         require_measurable(wanted.revision)
     require_fit(wanted.revision, wanted.base, on, evaluation.settings)

@@ -12,10 +12,16 @@ from hypothesis import strategies as st
 
 from catalog.adapters.models import Revision
 from catalog.bases.models import BaseModel
+from catalog.bases.queries import get_base
 from catalog.bases.services import register_base
+from catalog.evaluations.models import Evaluation
+from catalog.evaluations.policies import create_policy
+from catalog.evaluations.recording import record_results
+from catalog.evaluations.requesting import request_evaluations
 from catalog.evidence.services import record_evidence
 from catalog.jobs.heartbeats import beat
 from catalog.jobs.services import claim, fail, submit
+from tests.unit.catalog.evaluating import classifier, make_set, measured_row
 from tests.unit.catalog.factories import PROJECTION, WIDTH, make_namespace, make_user, publish, push
 from tests.unit.hub.calling import API, client_of
 
@@ -88,6 +94,18 @@ READS = [
     ("/workers", {}),
     ("/reviews", {}),
 ]
+SET = "/evaluation-sets/{namespace}/{name}"
+READS_OF_EVALUATIONS = [
+    ("/evaluation-sets", {}),
+    (SET, {}),
+    (f"{SET}/revisions", {}),
+    (f"{SET}/revisions/{{number}}", {}),
+    (f"{SET}/revisions/{{number}}/files/{{split}}", {}),
+    ("/evaluations", {}),
+    ("/evaluations/{evaluation_id}", {}),
+    ("/evaluations/{evaluation_id}/predictions", {}),
+    ("/namespaces/{name}/policies", {"name": "lab"}),
+]
 
 
 @pytest.mark.parametrize(("template", "names"), READS, ids=[template for template, _ in READS])
@@ -109,6 +127,28 @@ def test_every_read_answers_as_described(owner, template, names):
     check("get", template, response)
 
 
+@pytest.mark.parametrize(("template", "names"), READS_OF_EVALUATIONS, ids=[row[0] for row in READS_OF_EVALUATIONS])
+def test_every_read_of_evaluations_answers_as_described(owner, template, names):
+    evaluation = evaluated(owner)
+    namespace = evaluation.set_revision.evaluation_set.namespace
+    create_policy(owner, namespace, evaluation_set="lab/mood", largest_drop=0.5)
+    known = {"namespace": "lab", "name": "mood", "number": 1, "split": "test", "evaluation_id": evaluation.pk}
+    response = client_of(owner).get(API + template.format(**{**known, **names}))
+    assert response.status_code == 200
+    check("get", template, response)
+
+
+def evaluated(owner) -> Evaluation:
+    """A measured evaluation of an adapter with a head, and one of its base model that failed."""
+    make_set(owner)
+    classifier(owner, get_base("tiny/llama"), "lab/classifier")
+    asked = request_evaluations(owner, adapters=["lab/classifier"], evaluation_set="lab/mood").evaluations
+    measured, of_base = asked
+    error = {"evaluation_id": str(of_base.pk), "error": {"code": "no_head", "detail": "it has none"}}
+    record_results(measured.job, {"results": [measured_row(measured, 0.5), error]})
+    return measured
+
+
 def dead_letter() -> Any:
     """A job that died of a limit and can run again."""
     base = BaseModel.objects.create(name="e/f", state="failed", config={"model_type": "bert"})
@@ -122,7 +162,16 @@ def dead_letter() -> Any:
 def test_every_write_answers_as_described(owner):
     client = client_of(owner)
     adapter = "/adapters/{namespace}/{name}"
+    evaluation = evaluated(owner)
+    wanted = {"adapters": ["lab/classifier"], "evaluation_set": "lab/mood"}
+    policies = "/namespaces/{name}/policies"
+    policy = create_policy(owner, evaluation.set_revision.evaluation_set.namespace, evaluation_set="lab/mood")
     calls = [
+        ("post", "/evaluation-sets", "/evaluation-sets", {"namespace": "lab", "name": "other"}),
+        ("post", "/evaluations", "/evaluations", wanted),
+        ("post", "/evaluations/{evaluation_id}/rerun", f"/evaluations/{evaluation.pk}/rerun", None),
+        ("post", policies, "/namespaces/lab/policies", {"evaluation_set": "lab/mood", "task": "ner"}),
+        ("delete", policies + "/{policy_id}", f"/namespaces/lab/policies/{policy.pk}", None),
         ("post", "/tokens", "/tokens", {"name": "x", "scopes": ["read"]}),
         ("post", "/users", "/users", {"username": "pusher", "password": "a-quiet-harbour-42"}),
         ("post", "/namespaces", "/namespaces", {"name": "other"}),
@@ -190,6 +239,9 @@ def test_no_call_makes_the_hub_stumble(owner, method, path, operation, data):
             "token_id": "1",
             "job_id": "0" * 32,
             "upload_id": "00000000-0000-0000-0000-000000000000",
+            "evaluation_id": "00000000-0000-0000-0000-000000000000",
+            "policy_id": "1",
+            "split": "test",
         }
         word = data.draw(st.one_of(st.just(fitting.get(parameter["name"], "x")), ODD_WORD))
         url = url.replace("{" + parameter["name"] + "}", quote(word.encode("utf-8", "replace"), safe=""))

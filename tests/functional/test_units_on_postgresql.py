@@ -26,6 +26,12 @@ FILES = {
         "hub/test_metrics.py",
         "workers/test_clocks.py",
     ),
+    "evaluations": (
+        "catalog/test_evaluation_gate.py",
+        "catalog/test_evaluation_recording.py",
+        "hub/test_evaluations.py",
+        "hub/test_evaluation_policies.py",
+    ),
     "search and pages": (
         "catalog/test_compiled_queries.py",
         "catalog/test_paging.py",
