@@ -145,6 +145,7 @@ def evaluated(owner) -> Evaluation:
     asked = request_evaluations(owner, adapters=["lab/classifier"], evaluation_set="lab/mood").evaluations
     measured, of_base = asked
     error = {"evaluation_id": str(of_base.pk), "error": {"code": "no_head", "detail": "it has none"}}
+    assert measured.job is not None
     record_results(measured.job, {"results": [measured_row(measured, 0.5), error]})
     return measured
 
