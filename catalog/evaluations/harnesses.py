@@ -63,6 +63,12 @@ ASKED: dict[str, Asked] = {
         ),
         optional_parts=frozenset({"query_id"}),
     ),
+    Harness.SIMILARITY: Asked(
+        answered="test",
+        required=frozenset({"test"}),
+        parts={"test": ("text", "text_pair", "score")},
+        metrics=frozenset({"spearman", "pearson"}),
+    ),
     Harness.GENERATION: Asked(
         answered="test",
         required=frozenset({"test"}),

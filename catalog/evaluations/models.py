@@ -17,6 +17,7 @@ class Harness(models.TextChoices):
     SEQUENCE_CLASSIFICATION = "sequence_classification"
     TOKEN_CLASSIFICATION = "token_classification"
     EMBEDDINGS = "embeddings"
+    SIMILARITY = "similarity"
     GENERATION = "generation"
     LANGUAGE_MODEL = "language_model"
 

@@ -12,6 +12,8 @@ from workers.evaluation.errors import Refused
 HARNESSES = {
     "sequence_classification": "workers.evaluation.classification:SequenceClassification",
     "token_classification": "workers.evaluation.tokens:TokenClassification",
+    "embeddings": "workers.evaluation.embeddings:Retrieval",
+    "similarity": "workers.evaluation.embeddings:Similarity",
 }
 
 

@@ -85,7 +85,7 @@ class Migration(migrations.Migration):
                 ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
                 ('number', models.PositiveIntegerField()),
                 ('digest', models.CharField(max_length=64)),
-                ('harness', models.CharField(choices=[('sequence_classification', 'Sequence Classification'), ('token_classification', 'Token Classification'), ('embeddings', 'Embeddings'), ('generation', 'Generation'), ('language_model', 'Language Model')], max_length=32)),
+                ('harness', models.CharField(choices=[('sequence_classification', 'Sequence Classification'), ('token_classification', 'Token Classification'), ('embeddings', 'Embeddings'), ('similarity', 'Similarity'), ('generation', 'Generation'), ('language_model', 'Language Model')], max_length=32)),
                 ('metric', models.CharField(max_length=40)),
                 ('task', models.CharField(blank=True, max_length=80)),
                 ('languages', models.JSONField(default=list)),
