@@ -14,6 +14,7 @@ HARNESSES = {
     "token_classification": "workers.evaluation.tokens:TokenClassification",
     "embeddings": "workers.evaluation.embeddings:Retrieval",
     "similarity": "workers.evaluation.embeddings:Similarity",
+    "language_model": "workers.evaluation.language_model:LanguageModel",
 }
 
 
