@@ -5,6 +5,7 @@ This is the list that the hub checks a set against before any compute; the worke
 
 from dataclasses import dataclass, field
 
+from catalog.evaluations.language_options import LANGUAGE_MODEL_METRICS
 from catalog.evaluations.models import Harness
 
 
@@ -73,25 +74,14 @@ ASKED: dict[str, Asked] = {
         answered="test",
         required=frozenset({"test"}),
         parts={"test": ("reference",), "train": ("reference",)},
-        metrics=frozenset({"bleu", "chrf", "ter", "exact_match", "token_f1"}),
+        metrics=frozenset({"bleu", "chrf", "exact_match"}),
         optional_parts=frozenset({"prompt", "system"}),
     ),
     Harness.LANGUAGE_MODEL: Asked(
         answered="test",
         required=frozenset({"test"}),
         parts={"test": (), "train": ()},
-        metrics=frozenset(
-            {
-                "acc",
-                "acc_norm",
-                "acc_bytes",
-                "brier_score",
-                "perplexity",
-                "word_perplexity",
-                "byte_perplexity",
-                "bits_per_byte",
-            }
-        ),
+        metrics=frozenset(name for names in LANGUAGE_MODEL_METRICS.values() for name in names),
         optional_parts=frozenset({"text", "question", "choices", "answer", "context", "target"}),
     ),
 }

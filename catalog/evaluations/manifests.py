@@ -2,11 +2,14 @@
 
 import json
 import re
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
 from catalog.errors import InvalidInput, Unprocessable
 from catalog.evaluations.harnesses import ASKED, Asked, asked_by
+from catalog.evaluations.language_options import check_generation, check_language_model
+from catalog.evaluations.models import Harness
 from catalog.plain import plain_value
 from catalog.taxonomy.languages import language_tag
 from catalog.taxonomy.licenses import spdx_expression
@@ -15,6 +18,10 @@ MAX_MANIFEST_BYTES = 256 << 10
 _MOST_LABELS, _MOST_COLUMNS, _MOST_LANGUAGES = 10_000, 20, 50
 _WORD = re.compile(r"[a-z0-9][a-z0-9+./:_-]{0,79}")
 _PART = re.compile(r"[a-z][a-z0-9_]{0,39}")
+_OPTIONS: dict[str, Callable[[dict[str, Any], str], None]] = {
+    Harness.LANGUAGE_MODEL: check_language_model,
+    Harness.GENERATION: check_generation,
+}
 # What a folder's manifest may say besides, for whoever registers the folder.
 _OF_THE_FOLDER = frozenset({"files", "name", "summary", "visibility"})
 _TYPES: dict[str, type] = {
@@ -65,7 +72,7 @@ def read_manifest(given: Any) -> Manifest:
         raise InvalidInput(
             detail=f"unknown harness {harness[:80]!r}", field="manifest", hint=f"One of {', '.join(sorted(ASKED))}."
         )
-    return Manifest(
+    manifest = Manifest(
         harness=harness,
         metric=_metric(asked_by(harness), said.get("metric", "")),
         task=_word(said.get("task", "")),
@@ -77,6 +84,9 @@ def read_manifest(given: Any) -> Manifest:
         options=said.get("options", {}),
         is_hidden=said.get("is_hidden", False),
     )
+    if harness in _OPTIONS:
+        _OPTIONS[harness](manifest.options, manifest.metric)
+    return manifest
 
 
 def _typed(given: Any) -> dict[str, Any]:

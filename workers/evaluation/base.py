@@ -47,6 +47,13 @@ class Base:
             self._loaded, self._key = self._load(class_name, labels), key
         return self._loaded
 
+    def load_writer(self, class_name: str) -> Any:
+        """The base as a model that writes text. Raises Refused ``no_head`` where its files hold no language head."""
+        loaded = self.load(class_name)
+        if not loaded.has_head:
+            raise Refused("no_head", "the base model's files hold no language head, so that it writes no text")
+        return loaded.model
+
     def forget(self) -> None:
         """Load anew next time: an adapter changed what was loaded."""
         self._key, self._loaded = None, None

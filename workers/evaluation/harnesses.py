@@ -15,6 +15,7 @@ HARNESSES = {
     "embeddings": "workers.evaluation.embeddings:Retrieval",
     "similarity": "workers.evaluation.embeddings:Similarity",
     "language_model": "workers.evaluation.language_model:LanguageModel",
+    "generation": "workers.evaluation.generation:Generation",
 }
 
 

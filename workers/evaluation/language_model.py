@@ -69,7 +69,7 @@ class LanguageModel:
                 return self._measure(subject, model, adapter.tokenizer_folder)
 
     def _loaded(self) -> Any:
-        return self.bench.base.load(CLASS).model
+        return self.bench.base.load_writer(CLASS)
 
     def _measure(self, subject: Subject, model: Any, own_tokenizer: Path | None) -> Measured:
         settings = subject.settings

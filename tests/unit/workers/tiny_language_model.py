@@ -9,7 +9,6 @@ from pathlib import Path
 import torch
 
 WORDS = ("zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine")
-BYTES = "\n .,:;?!'()[]{}+-=abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789"
 
 
 def questions(count: int, seed: int, *, wrong: float = 0.0) -> list[dict]:
@@ -73,6 +72,24 @@ def build(folder: Path) -> Path:
     train(model, fast, [sentence(row) for row in questions(300, 1, wrong=0.5)], steps=60)
     model.save_pretrained(folder)
     fast.save_pretrained(folder)
+    return folder
+
+
+def small_seq2seq(folder: Path) -> Path:
+    """An untrained T5 of a few thousand numbers with a tokenizer of words."""
+    from tokenizers import Tokenizer, models, pre_tokenizers
+    from transformers import PreTrainedTokenizerFast, T5Config, T5ForConditionalGeneration
+
+    vocabulary = {word: number for number, word in enumerate(["<pad>", "</s>", "<unk>", "plus", "is", *WORDS])}
+    plain = Tokenizer(models.WordLevel(vocabulary, unk_token="<unk>"))
+    plain.pre_tokenizer = pre_tokenizers.Whitespace()
+    special = {"pad_token": "<pad>", "eos_token": "</s>", "unk_token": "<unk>"}
+    PreTrainedTokenizerFast(tokenizer_object=plain, model_max_length=64, **special).save_pretrained(folder)
+    torch.manual_seed(0)
+    config = T5Config(
+        vocab_size=len(vocabulary), d_model=16, d_kv=8, d_ff=32, num_layers=2, num_heads=2, decoder_start_token_id=0
+    )
+    T5ForConditionalGeneration(config).save_pretrained(folder)
     return folder
 
 

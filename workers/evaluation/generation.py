@@ -1,0 +1,227 @@
+"""Generated text: every prompt is continued greedily, and compared with what the set says it should be."""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from workers.evaluation.adapters import AdapterFolder
+from workers.evaluation.asked import AskedSet, Subject
+from workers.evaluation.base import longest_tokens
+from workers.evaluation.batching import Batching, Encoded, find_batch_size, halving, order_of
+from workers.evaluation.errors import Refused
+from workers.evaluation.harnesses import Bench, Measured, rounded
+from workers.evaluation.metrics import check_metric
+from workers.evaluation.reading import Row, read_table
+from workers.evaluation.subjects import laid_out, wearing
+from workers.evaluation.templates import render_rows
+from workers.evaluation.text_metrics import METRICS, text_metrics
+from workers.evaluation.texts import Texts
+
+CAUSAL, SEQ2SEQ = "AutoModelForCausalLM", "AutoModelForSeq2SeqLM"
+OPTIONS = frozenset({"max_new_tokens", "until"})
+MOST_NEW_TOKENS = 512
+USUAL_NEW_TOKENS = 64
+LONGEST_ANSWER = 2_000  # characters kept of one answer
+_MOST_REFERENCES = 16
+__all__ = ["METRICS", "Generation"]
+
+
+class Generation:
+    """Columns: ``reference`` (a text, or a list of them) and those that the template names, else ``prompt``."""
+
+    packages = ("sacrebleu", "jinja2")
+
+    def __init__(self, bench: Bench) -> None:
+        asked = bench.asked.set
+        check_metric(asked.metric, METRICS)
+        self.bench, self.texts = bench, Texts(bench.base)
+        self.new_tokens, self.until = _options(asked)
+        self.prompts, self.references = _read(asked)
+        self.class_name = _class_of(bench.base.folder)
+
+    def measure(self, subject: Subject) -> Measured:
+        """Generate with the base and the subject's adapter on it, or the base alone, and compare."""
+        if subject.files is None:
+            return self._measure(subject, self.bench.base.load_writer(self.class_name), None, 0)
+        with laid_out(subject.files, self.bench.asked.scratch) as folder:
+            adapter = AdapterFolder.read(folder)
+            if adapter.class_name != self.class_name:
+                raise Refused(
+                    "harness_mismatch",
+                    f"the adapter was made on {adapter.class_name}; text of this base comes from {self.class_name}",
+                    "Measure it on a set of its own task.",
+                )
+            with wearing(self.bench.base.load_writer(self.class_name), folder) as model:
+                return self._measure(subject, model, adapter.tokenizer_folder, adapter.virtual_tokens)
+
+    def _measure(self, subject: Subject, model: Any, own_tokenizer: Path | None, virtual: int) -> Measured:
+        settings = subject.settings
+        tokenizer, whose = self.texts.tokenizer(own_tokenizer)
+        rows = _drawn(len(self.prompts), settings.limit, settings.seed)
+        room = longest_tokens(tokenizer, model.config, settings.max_tokens, virtual)
+        longest = room if self.class_name == SEQ2SEQ else room - self.new_tokens
+        if longest < 1:
+            raise Refused(
+                "option_invalid",
+                f"max_new_tokens is {self.new_tokens}, and the model has room for {room} tokens in all",
+                "Ask for fewer new tokens, or more `max_tokens`.",
+            )
+        encoded = encode(tokenizer, [self.prompts[row] for row in rows], longest, keeps_end=self.class_name == CAUSAL)
+        most = max(len(row["input_ids"]) for row in encoded) + self.new_tokens
+        size = settings.batch_size or find_batch_size(most, model.config, model.device)
+        used = Batching(size, found=settings.batch_size is None)
+        answers = generate(model, tokenizer, encoded, self.new_tokens, used, self.bench.report)
+        answers = [_cut(answer, self.until) for answer in answers]
+        metrics, right = text_metrics(
+            answers, [self.references[row] for row in rows], self.bench.asked.set.metric, settings.seed
+        )
+        return Measured(
+            metrics=metrics,
+            predictions={"answer": [answer[:LONGEST_ANSWER] for answer in answers], "right": rounded(right)},
+            used=used.as_used()
+            | {"max_tokens": room, "max_new_tokens": self.new_tokens, "rows": len(rows), "tokenizer": whose},
+        )
+
+
+def encode(tokenizer: Any, prompts: Sequence[str], longest: int, *, keeps_end: bool) -> list[Encoded]:
+    """Token ids of every prompt, at most ``longest``; of a text to continue the end is kept, else the beginning."""
+    before = tokenizer.truncation_side
+    tokenizer.truncation_side = "left" if keeps_end else "right"
+    try:
+        found = tokenizer(list(prompts), truncation=True, max_length=longest)
+    finally:
+        tokenizer.truncation_side = before
+    rows = []
+    for ids, mask in zip(found["input_ids"], found["attention_mask"], strict=True):
+        # Nothing at all cannot be continued.
+        first = [] if ids else [_first_token(tokenizer)]
+        rows.append({"input_ids": first + ids, "attention_mask": [1] * len(first) + mask})
+    return rows
+
+
+def _first_token(tokenizer: Any) -> int:
+    for token in (tokenizer.bos_token_id, tokenizer.eos_token_id, tokenizer.pad_token_id):
+        if token is not None:
+            return int(token)
+    return 0
+
+
+def generate(
+    model: Any, tokenizer: Any, encoded: Sequence[Encoded], new_tokens: int, used: Batching, report: Any
+) -> list[str]:
+    """What ``model`` writes after every prompt, greedily, in the order of ``encoded``."""
+    from transformers import GenerationConfig
+
+    order = order_of([len(row["input_ids"]) for row in encoded])
+    is_seq2seq = bool(model.config.is_encoder_decoder)
+    # The base's own generation config may sample, punish repetition or suppress tokens; only its special tokens stay.
+    own = getattr(model, "generation_config", None)
+    special = {
+        name: getattr(own, name, None)
+        for name in ("bos_token_id", "eos_token_id", "decoder_start_token_id")
+        if getattr(own, name, None) is not None
+    }
+    greedy = GenerationConfig(
+        do_sample=False, num_beams=1, max_new_tokens=new_tokens, pad_token_id=tokenizer.pad_token_id, **special
+    )
+    texts: list[str] = [""] * len(encoded)
+
+    def work(batch_size: int) -> torch.Tensor:
+        with torch.inference_mode():
+            for first in range(0, len(order), batch_size):
+                places = order[first : first + batch_size]
+                batch = _padded([encoded[place] for place in places], tokenizer, model.device, on_left=not is_seq2seq)
+                written = model.generate(**batch, generation_config=greedy)
+                answers = written if is_seq2seq else written[:, batch["input_ids"].shape[1] :]
+                for place, text in zip(places, tokenizer.batch_decode(answers, skip_special_tokens=True), strict=True):
+                    texts[place] = text
+                report(min(1.0, (first + batch_size) / len(order)))
+        return torch.empty(0)
+
+    halving(work, used.batch_size, used)
+    return texts
+
+
+def _padded(rows: Sequence[Encoded], tokenizer: Any, device: torch.device, *, on_left: bool) -> dict[str, torch.Tensor]:
+    before = tokenizer.padding_side
+    tokenizer.padding_side = "left" if on_left else "right"
+    try:
+        return dict(tokenizer.pad(list(rows), padding=True, return_tensors="pt").to(device))
+    finally:
+        tokenizer.padding_side = before
+
+
+def _options(asked: AskedSet) -> tuple[int, list[str]]:
+    if unknown := sorted(set(asked.options) - OPTIONS):
+        raise Refused(
+            "option_invalid", f"a set of generation has no option {unknown[0]!r}", f"It has {sorted(OPTIONS)}."
+        )
+    count = asked.options.get("max_new_tokens", USUAL_NEW_TOKENS)
+    if not isinstance(count, int) or not 1 <= count <= MOST_NEW_TOKENS:
+        raise Refused("option_invalid", f"max_new_tokens is a number from 1 to {MOST_NEW_TOKENS}; received {count!r}")
+    until = asked.options.get("until", [])
+    if not isinstance(until, list) or not all(isinstance(text, str) and text for text in until):
+        raise Refused("option_invalid", f"until is a list of texts; received {until!r:.80}")
+    return count, until
+
+
+def _read(asked: AskedSet) -> tuple[list[str], list[list[str]]]:
+    """Prompts and references of the split ``test``. Raises Refused."""
+    if "test" not in asked.files:
+        raise Refused("set_empty", "the set has no split 'test'", "Measured is the split `test`.")
+    if asked.template:
+        from workers.evaluation.reading import read_rows
+
+        table = read_table(asked.files["test"], "test", asked.columns, ("reference",))
+        prompts = render_rows(asked.template, read_rows(asked.files["test"], "test"))
+    else:
+        table = read_table(asked.files["test"], "test", asked.columns, ("reference", "prompt"))
+        prompts = [str(row["prompt"]) for row in table.rows]
+    return prompts, [_references(row, number) for number, row in enumerate(table.rows)]
+
+
+def _references(row: Row, number: int) -> list[str]:
+    said = row["reference"]
+    found = [str(one) for one in said] if isinstance(said, list) else [str(said)]
+    if not 1 <= len(found) <= _MOST_REFERENCES:
+        raise Refused(
+            "rows_malformed", f"row {number} has {len(found)} references; 1 to {_MOST_REFERENCES} are compared"
+        )
+    return found
+
+
+def _class_of(folder: Path) -> str:
+    """Which class writes text: told by the base's own config. Raises Refused ``harness_mismatch``."""
+    from transformers import AutoConfig
+    from transformers.models.auto.modeling_auto import (
+        MODEL_FOR_CAUSAL_LM_MAPPING,
+        MODEL_FOR_SEQ_TO_SEQ_CAUSAL_LM_MAPPING,
+    )
+
+    try:
+        config = AutoConfig.from_pretrained(str(folder), local_files_only=True, trust_remote_code=False)
+    except (OSError, ValueError) as error:
+        raise Refused("base_weights_missing", f"the base model's config cannot be read: {error}"[:1000]) from error
+    if config.is_encoder_decoder and type(config) in MODEL_FOR_SEQ_TO_SEQ_CAUSAL_LM_MAPPING:
+        return SEQ2SEQ
+    if type(config) in MODEL_FOR_CAUSAL_LM_MAPPING:
+        return CAUSAL
+    raise Refused(
+        "harness_mismatch", f"a {config.model_type} writes no text", "Choose a set for classification or embeddings."
+    )
+
+
+def _drawn(count: int, limit: int | None, seed: int) -> list[int]:
+    import random
+
+    everything = range(count)
+    return (
+        list(everything) if limit is None or limit >= count else sorted(random.Random(seed).sample(everything, limit))
+    )
+
+
+def _cut(text: str, until: Sequence[str]) -> str:
+    """The text before the first of ``until``."""
+    return text[: min((place for stop in until if (place := text.find(stop)) >= 0), default=len(text))]
