@@ -4,12 +4,13 @@ import gc
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from time import perf_counter
-from typing import Any
+from typing import Any, TypeVar
 
 import torch
 
 from workers.evaluation.errors import OutOfMemory, is_out_of_memory
 
+Result = TypeVar("Result")
 Encoded = dict[str, list[int]]
 Forward = Callable[[dict[str, torch.Tensor]], Sequence[torch.Tensor] | torch.Tensor]
 """A batch as tensors -> what a model says of its rows: one tensor, rows first, or one for each row."""
@@ -58,7 +59,7 @@ def _has_language_head(config: Any) -> bool:
     return any("LM" in name for name in getattr(config, "architectures", None) or ())
 
 
-def halving(work: Callable[[int], list[torch.Tensor]], batch_size: int, used: Batching) -> list[torch.Tensor]:
+def halving(work: Callable[[int], Result], batch_size: int, used: Batching) -> Result:
     """``work(batch_size)``, begun anew with half of it when memory runs out. Raises OutOfMemory at one row.
 
     Everything begins anew, so that all rows went through in batches of the one size that is recorded.

@@ -128,7 +128,7 @@ def generate(
     )
     texts: list[str] = [""] * len(encoded)
 
-    def work(batch_size: int) -> torch.Tensor:
+    def work(batch_size: int) -> None:
         with torch.inference_mode():
             for first in range(0, len(order), batch_size):
                 places = order[first : first + batch_size]
@@ -138,7 +138,6 @@ def generate(
                 for place, text in zip(places, tokenizer.batch_decode(answers, skip_special_tokens=True), strict=True):
                     texts[place] = text
                 report(min(1.0, (first + batch_size) / len(order)))
-        return torch.empty(0)
 
     halving(work, used.batch_size, used)
     return texts

@@ -104,9 +104,8 @@ def run_lm_eval(
     used = Batching(size, found=settings.batch_size is None)
     said: dict[str, Any] = {}
 
-    def work(batch_size: int) -> torch.Tensor:
+    def work(batch_size: int) -> None:
         said.update(_evaluate(model, tokenizer, prepared, settings.seed, longest, batch_size, report))
-        return torch.empty(0)
 
     halving(work, size, used)
     samples = sorted(said["samples"][TASK], key=lambda sample: sample["doc_id"])
