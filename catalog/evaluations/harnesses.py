@@ -46,7 +46,7 @@ ASKED: dict[str, Asked] = {
         parts={"test": ("text", "label"), "train": ("text", "label"), "anchor": ("text", "label")},
         metrics=_CLASSES,
         label_part="label",
-        optional_parts=frozenset({"text_b"}),
+        optional_parts=frozenset({"text_pair"}),
     ),
     Harness.TOKEN_CLASSIFICATION: Asked(
         answered="test",
