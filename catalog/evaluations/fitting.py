@@ -18,6 +18,10 @@ _ENCODERS = frozenset(
     """.split()  # noqa: SIM905  (a list of twenty quoted words reads worse)
 )
 _CLASSIFIES = frozenset({"SEQ_CLS", "TOKEN_CLS", "QUESTION_ANS"})
+_HEADS = {
+    "sequence_classification": "ForSequenceClassification",
+    "token_classification": "ForTokenClassification",
+}
 _OUTPUT = "out_proj.weight"
 
 
@@ -48,6 +52,8 @@ def require_rows(on: SetRevision) -> None:
 def require_fit(revision: Revision | None, base: BaseModel, on: SetRevision, settings: dict[str, Any]) -> None:
     """Refuse a subject that ``on`` cannot measure. Without a ``revision`` it is the base model alone.
 
+    Whether a tokenizer lies beside the base model's weights only a worker can see.
+
     Raises:
         Unprocessable: ``harness_mismatch``, ``no_head``, ``labels_do_not_fit``.
     """
@@ -57,7 +63,8 @@ def require_fit(revision: Revision | None, base: BaseModel, on: SetRevision, set
         return
     rows = head_rows(revision.facts) if revision is not None else None
     if rows is None:
-        _require_probe(revision or base, on, settings)
+        if not has_own_head(base, on):
+            _require_probe(revision or base, on, settings)
     elif rows and len(on.labels) not in rows:
         raise Unprocessable(
             "labels_do_not_fit",
@@ -65,6 +72,11 @@ def require_fit(revision: Revision | None, base: BaseModel, on: SetRevision, set
             field="evaluation_set",
             hint="Choose a set with the adapter's labels.",
         )
+
+
+def has_own_head(base: BaseModel, on: SetRevision) -> bool:
+    """Whether the base model brings a head of the set's kind, as its architecture says."""
+    return base.architecture.endswith(_HEADS[on.harness])
 
 
 def head_rows(facts: dict[str, Any]) -> set[int] | None:

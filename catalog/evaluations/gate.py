@@ -39,6 +39,15 @@ def require_score(revision: Revision) -> None:
             _require(policy, revision, on)
 
 
+def refusal_of(revision: Revision) -> Conflict | None:
+    """What :func:`require_score` would raise now."""
+    try:
+        require_score(revision)
+    except Conflict as refusal:
+        return refusal
+    return None
+
+
 def newest_rows(policy: Policy) -> SetRevision | None:
     """The revision of its set that a policy measures on."""
     return policy.evaluation_set.revisions.order_by("-number").first()

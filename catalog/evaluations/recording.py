@@ -16,6 +16,22 @@ from catalog.jobs.models import Job
 
 _NO_RESULT = {"code": "result_missing", "detail": "the job ended without a word about this evaluation"}
 
+# Errors whose words are never those of a row.
+_TELLS_NOTHING = frozenset(
+    {
+        "base_weights_missing",
+        "cancelled",
+        "harness_mismatch",
+        "metric_unknown",
+        "no_head",
+        "no_tokenizer",
+        "resource_limit",
+        "result_missing",
+        "score_missing",
+        "worker_lost",
+    }
+)
+
 
 def record_results(job: Job, outcome: dict[str, Any]) -> dict[str, Any]:
     """Keep the outcome of ``workers.evaluation.run:evaluate``; the job's result. Call it in the job's transaction.
@@ -73,6 +89,9 @@ def _keep(evaluation: Evaluation, row: dict[str, Any], versions: dict[str, Any])
 def _fail(evaluation: Evaluation, error: dict[str, Any]) -> None:
     evaluation.state = EvaluationState.FAILED
     evaluation.error = {key: str(error[key])[:2000] for key in ("code", "detail", "hint") if error.get(key)}
+    if evaluation.set_revision.is_hidden and error.get("code") not in _TELLS_NOTHING:
+        # What broke on a row may quote it.
+        evaluation.error = {"code": str(error.get("code")), "detail": "the rows are hidden, so no more is told"}
     evaluation.save(update_fields=["state", "error"])
 
 

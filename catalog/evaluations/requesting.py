@@ -15,13 +15,14 @@ from catalog.adapters.queries import get_adapter, get_revision
 from catalog.bases.models import BaseModel
 from catalog.bases.queries import require_base
 from catalog.errors import DomainError, InvalidInput, NotPermitted
-from catalog.evaluations.fitting import require_fit, require_measurable, require_rows
+from catalog.evaluations.fitting import has_own_head, require_fit, require_measurable, require_rows
 from catalog.evaluations.harnesses import NEEDS_HEAD
 from catalog.evaluations.models import Cause, Evaluation, EvaluationState, SetRevision
 from catalog.evaluations.options import DECISIVE, read_settings
 from catalog.evaluations.queries import get_set_revision
-from catalog.jobs.models import Job, Priority
+from catalog.jobs.models import Job, JobState, Priority
 from catalog.jobs.services import submit
+from catalog.jobs.submitting import MANY_WAITING
 from catalog.names import split_reference
 
 EVALUATE = "evaluate"
@@ -71,6 +72,7 @@ def request_evaluations(
             hint="One of the two.",
         )
     on = get_set_revision(actor, evaluation_set)
+    _require_whole(actor, on, asked)
     wanted = [_named(actor, reference) for reference in references]
     if base_model:
         wanted = [Wanted(require_base(base_model, field="base_model"))]
@@ -85,6 +87,7 @@ def run_again(actor: User, evaluation: Evaluation) -> Requested:
     """Measure the same again, with the same settings and seed. Raises as :func:`request_evaluations`."""
     wanted = Wanted(evaluation.base_model, evaluation.revision)
     on = evaluation.set_revision
+    _require_whole(actor, on, evaluation.settings)
     _require_right(actor, [wanted], on)
     require_rows(on)
     if wanted.revision is not None:
@@ -132,19 +135,21 @@ def _submit(
     priority: Priority | None,
 ) -> None:
     """One job; the base model's own score goes with it where nobody has measured or asked for it."""
-    base = subjects[0].base
+    base, namespace = subjects[0].base, _common_namespace(subjects, on)
+    if priority is None and namespace is None and _waits_for_many(actor):
+        priority = Priority.BULK
     job = submit(
         EVALUATE,
         {"set_revision_id": on.pk, "base_id": base.pk},
         created_by=actor,
-        namespace=_common_namespace(subjects, on),
+        namespace=namespace,
         subject=("evaluation", _subject_name(subjects, on)),
         queue=QUEUE,
         priority=priority,
     )
     common = {"base_model": base, "set_revision": on, "job": job, "requested_by": actor}
     rows = [Evaluation(revision=subject.revision, settings=settings, cause=cause, **common) for subject in subjects]
-    of_base = _settings_of_base(on, settings)
+    of_base = _settings_of_base(base, on, settings)
     if all(subject.revision for subject in subjects) and of_base is not None and not _has_base(base, on, of_base):
         rows.append(Evaluation(revision=None, settings=of_base, cause=Cause.BASELINE, **common))
     Evaluation.objects.bulk_create(rows)
@@ -175,6 +180,21 @@ def _require_right(actor: User, wanted: list[Wanted], on: SetRevision) -> None:
             )
 
 
+def _require_whole(actor: User, on: SetRevision, settings: dict[str, Any]) -> None:
+    """Scores of single rows would tell of hidden ones. Raises NotPermitted ``rows_hidden``."""
+    if (
+        on.is_hidden
+        and settings["limit"] is not None
+        and role_in(actor, on.evaluation_set.namespace) not in WRITE_ROLES
+    ):
+        raise NotPermitted(
+            "rows_hidden",
+            f"the rows of {on} are hidden, so all of them are measured or none",
+            field="settings",
+            hint="Leave out the limit.",
+        )
+
+
 def _waiting_already(actor: User | None, subject: Wanted, on: SetRevision, settings: dict[str, Any]) -> Any:
     """The same evaluation on its way, if ``actor`` may see its job."""
     waiting = Evaluation.objects.filter(
@@ -185,9 +205,9 @@ def _waiting_already(actor: User | None, subject: Wanted, on: SetRevision, setti
     return next((row for row in waiting if row.settings == settings), None)
 
 
-def _settings_of_base(on: SetRevision, settings: dict[str, Any]) -> dict[str, Any] | None:
+def _settings_of_base(base: BaseModel, on: SetRevision, settings: dict[str, Any]) -> dict[str, Any] | None:
     """How the base model is measured beside its adapters; None where it cannot be: no head, and nothing to fit one."""
-    if on.harness not in NEEDS_HEAD:
+    if on.harness not in NEEDS_HEAD or has_own_head(base, on):
         return settings
     return {**settings, "with_probe": True} if on.files.filter(split="train").exists() else None
 
@@ -204,6 +224,12 @@ def _common_namespace(subjects: list[Wanted], on: SetRevision) -> Namespace | No
     namespace = found.pop() if len(found) == 1 else None
     own = on.evaluation_set
     return namespace if own.visibility == "public" or namespace == own.namespace else None
+
+
+def _waits_for_many(actor: User | None) -> bool:
+    """What :func:`submit` asks of a namespace, for jobs that belong to none."""
+    waiting = Job.objects.filter(created_by=actor, namespace=None, queue=QUEUE, state=JobState.QUEUED)
+    return waiting[:MANY_WAITING].count() >= MANY_WAITING
 
 
 def _subject_name(subjects: list[Wanted], on: SetRevision) -> str:

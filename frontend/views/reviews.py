@@ -10,12 +10,13 @@ from django.shortcuts import redirect, render
 from django.urls import reverse
 from django.views.decorators.cache import never_cache
 
-from catalog.accounts.models import User
+from catalog.accounts.models import Role, User
 from catalog.accounts.querysets import is_staff
-from catalog.accounts.services import can_review
+from catalog.accounts.services import can_review, role_in
 from catalog.adapters.models import Revision
 from catalog.adapters.queries import get_adapter, get_revision
 from catalog.errors import DomainError, NotPermitted
+from catalog.evaluations.gate import refusal_of
 from catalog.evaluations.standing import against
 from catalog.paging import page_of
 from catalog.reviews.models import Decision
@@ -61,7 +62,8 @@ def review_page(request: HttpRequest, namespace: str, name: str, commit_id: str)
         next_url = _next_url(user, revision)
         decision, reason = request.POST.get("decision", ""), request.POST.get("reason", "")
         try:
-            review = decide(user, revision, decision=decision, reason=reason)
+            is_overriding = request.POST.get("override_gate") == "yes"
+            review = decide(user, revision, decision=decision, reason=reason, override_gate=is_overriding)
         except DomainError as refused:
             error = refused
         else:
@@ -72,14 +74,16 @@ def review_page(request: HttpRequest, namespace: str, name: str, commit_id: str)
 
 
 def _review_context(request: HttpRequest, revision: Revision) -> dict[str, Any]:
-    user = cast(User, request.user)
+    user, namespace = cast(User, request.user), revision.adapter.namespace
     previous = _previous_published(revision)
     context = revision_context(revision, request.build_absolute_uri("/").rstrip("/"))
     context |= scores_context(user, revision)
     return context | {
         "revision": revision,
         "adapter": revision.adapter,
-        "is_own": revision.author_id == user.pk and not is_staff(user),
+        "is_own": namespace.is_review_required and revision.author_id == user.pk and not is_staff(user),
+        "gate": refusal_of(revision) if revision.state == "pending" else None,
+        "can_override": role_in(user, namespace) == Role.OWNER,
         "previous": previous,
         "against": against(user, previous, revision) if previous else [],
         "changes": changes(previous, revision) if previous else [],

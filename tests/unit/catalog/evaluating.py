@@ -64,6 +64,7 @@ def classifier(
     """A pushed and accepted revision with a head of so many rows."""
     inspection = {"verdict": "accepted", "facts": facts_with_head(rows), "findings": []}
     revision = record_verdict(push(actor, adapter=adapter, **options), inspection=inspection, base=base)
+    revision.refresh_from_db()
     if published and revision.state == "pending":
         revision = publish_revision(revision, actor=actor)
     return revision

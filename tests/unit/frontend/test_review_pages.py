@@ -2,7 +2,9 @@
 
 import pytest
 
+from catalog.evaluations.policies import create_policy
 from catalog.reviews.models import AuditEvent, Review
+from tests.unit.catalog.evaluating import make_set
 
 
 def url_of(revision):
@@ -99,3 +101,20 @@ def test_an_unknown_decision_is_refused(pending, as_owner):
 def test_next_leaves_out_ones_own_pushes(catalog, pending, as_owner):
     catalog.push(catalog.owner, "team/mine", "0.1.0")
     assert 'href="/review/" data-key="j"' in as_owner.get(url_of(pending)).content.decode()
+
+
+def test_a_gate_says_why_and_an_owner_passes_it_with_a_reason(catalog, pending, as_owner):
+    namespace = pending.adapter.namespace
+    make_set(catalog.owner, "team/mood")
+    create_policy(catalog.owner, namespace, evaluation_set="team/mood", largest_drop=0.1)
+    page = as_owner.get(url_of(pending)).content.decode()
+    assert "A policy keeps this from being published" in page
+    assert "Publish against the policy" in page
+    refused = as_owner.post(url_of(pending), {"decision": "approve"})
+    assert refused.status_code == 409
+    assert "<code>score_not_measured</code>" in refused.content.decode()
+    assert as_owner.post(url_of(pending), {"decision": "approve", "override_gate": "yes"}).status_code == 400
+    as_owner.post(url_of(pending), {"decision": "approve", "override_gate": "yes", "reason": "It cannot wait."})
+    pending.refresh_from_db()
+    assert pending.state == "published"
+    assert "It cannot wait." in AuditEvent.objects.get(action="override_gate").note

@@ -1,6 +1,7 @@
 """Sets and evaluations over HTTP: from a form of rows to a score with every answer."""
 
 import json
+from functools import partial
 
 import pytest
 from django.core.files.uploadedfile import SimpleUploadedFile
@@ -9,8 +10,10 @@ from catalog.adapters.models import Blob
 from catalog.evaluations.models import Evaluation, EvaluationSet
 from catalog.evaluations.recording import record_results
 from catalog.jobs.models import Job
+from storage import StorageError
+from storage.local import LocalBlobStore
 from tests.unit.catalog.evaluating import LABELS, MANIFEST, ROWS, classifier, json_lines, make_set, measured_row
-from tests.unit.catalog.factories import make_base, make_namespace, make_user
+from tests.unit.catalog.factories import make_base, make_namespace, make_user, together
 from tests.unit.hub.calling import API, assert_error, client_of
 
 pytestmark = pytest.mark.django_db
@@ -157,6 +160,75 @@ def test_hidden_rows_leave_by_no_door_for_nobody(owner, base):
         shown = viewer.get(f"{SETS}/lab/mood").content
         assert file.blob_id.encode() not in shown
         assert b"words 1" not in shown
+
+
+def test_single_hidden_rows_are_measured_for_their_keepers_alone(owner, base):
+    make_set(owner, is_hidden=True)
+    stranger = make_user("stranger")
+    classifier(stranger, base, "stranger/probe", version="1.0.0")
+    assert_error(ask(client_of(stranger), "stranger/probe", limit=1), 403, "rows_hidden")
+    assert not Evaluation.objects.exists()
+    whole = ask(client_of(stranger), "stranger/probe")
+    assert whole.status_code == 202
+    evaluation = Evaluation.objects.get(pk=whole.json()["evaluations"][0]["id"])
+    quoting = {"evaluation_id": str(evaluation.pk), "error": {"code": "internal_error", "detail": "bad row: words 1"}}
+    record_results(evaluation.job, {"results": [quoting]})
+    shown = client_of(stranger).get(f"{API}/evaluations/{evaluation.pk}")
+    assert shown.json()["error"]["code"] == "internal_error"
+    assert b"words 1" not in shown.content
+    assert ask(client_of(owner), "stranger/probe", limit=1).status_code == 202
+
+
+def test_scores_of_a_private_adapter_look_absent_byte_for_byte(owner, base):
+    make_set(owner)
+    classifier(owner, base, "lab/secret", version="1.0.0", visibility="private")
+    asked, of_base = ask(client_of(owner), "lab/secret").json()["evaluations"]
+    absent = "00000000-0000-0000-0000-000000000000"
+    for viewer in (client_of(None), client_of(make_user("stranger"))):
+        for path in ("", "/predictions"):
+            private = viewer.get(f"{API}/evaluations/{asked['id']}{path}")
+            assert plain(private) == plain(viewer.get(f"{API}/evaluations/{absent}{path}"))
+        private, missing = (viewer.get(f"{API}/evaluations?adapter=lab/{name}") for name in ("secret", "absent"))
+        assert plain(private) == plain(missing)
+        [seen] = viewer.get(f"{API}/evaluations").json()["results"]
+        assert (seen["id"], seen["job"]) == (of_base["id"], None)
+
+
+def test_a_base_model_with_a_head_needs_none_of_the_adapter(owner, base):
+    make_set(owner, files={"test": json_lines(ROWS)})
+    headless = classifier(owner, base, "lab/headless")
+    headless.facts = {**headless.facts, "heads": []}
+    headless.save()
+    assert_error(ask(client_of(owner), "lab/headless"), 422, "no_head")
+    base.architecture = "BertForSequenceClassification"
+    base.save()
+    asked, of_base = ask(client_of(owner), "lab/headless").json()["evaluations"]
+    assert (asked["adapter"], of_base["adapter"], of_base["settings"]["with_probe"]) == ("lab/headless", None, False)
+
+
+def test_a_store_that_is_away_leaves_no_revision(owner, monkeypatch):
+    client = client_of(owner)
+    make(client)
+
+    def away(*given, **named):
+        raise StorageError("storage_unavailable", "no answer")
+
+    monkeypatch.setattr(LocalBlobStore, "promote", away)
+    assert_error(add(client, {"test": json_lines(ROWS)}), 503, "storage_unavailable")
+    assert client.get(f"{SETS}/lab/mood").json()["revisions"] == []
+    monkeypatch.undo()
+    assert add(client, {"test": json_lines(ROWS)}).status_code == 201
+
+
+@pytest.mark.django_db(transaction=True)
+def test_the_same_rows_sent_at_once_by_many_are_one_revision(owner):
+    clients = [client_of(owner) for _ in range(4)]
+    make(clients[0])
+    calls = [partial(add, client, {"test": json_lines(ROWS)}) for client in clients]
+    other = partial(add, client_of(owner), {"test": json_lines(ROWS[:4])})
+    answers = together([*calls, other])
+    assert sorted(answer.status_code for answer in answers) == [200, 200, 200, 201, 201]
+    assert clients[0].get(f"{SETS}/lab/mood").json()["revisions"] == [2, 1]
 
 
 def test_a_private_set_and_its_scores_look_absent_byte_for_byte(owner, base):
