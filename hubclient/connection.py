@@ -6,8 +6,10 @@ import logging
 import random
 import time
 from collections.abc import Callable, Generator, Iterable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from email.utils import parsedate_to_datetime
+from json import dumps
+from pathlib import Path
 from typing import Any
 from urllib.parse import urljoin
 
@@ -118,6 +120,24 @@ class Connection:
         if answer.status_code >= 400:
             raise self._error_of(target, answer)
         return _body_of(answer, is_json_needed=False)
+
+    def post_form(self, path: str, *, manifest: Mapping[str, Any], files: Mapping[str, Path]) -> Any:
+        """Send a form of a manifest and named files, each read from its file; safe to repeat. As `call` otherwise."""
+        fields = {"manifest": dumps(manifest, ensure_ascii=False)}
+
+        def send() -> httpx.Response:
+            with ExitStack() as stack:
+                opened = {name: (file.name, stack.enter_context(file.open("rb"))) for name, file in files.items()}
+                return self._http.post(self.url + API_PREFIX + path, data=fields, files=opened)
+
+        return _body_of(self.attempt(send))
+
+    def get_text(self, path: str, params: Mapping[str, Any]) -> str:
+        """A small answer that is no JSON, such as a picture. Raises as `call`."""
+        answer = self.attempt(lambda: self._http.get(self.url + API_PREFIX + path, params=dict(params)))
+        if answer.status_code >= 400:
+            raise error_from_answer(answer.status_code, _json_or_none(answer), url=_shown(str(answer.url)))
+        return answer.text
 
     def _error_of(self, target: str, answer: httpx.Response) -> HubError:
         """The hub's own error, or StoreRefusedError for what another server does not take."""

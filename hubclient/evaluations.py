@@ -1,0 +1,66 @@
+"""Ask the hub to measure, wait for it, and send it sets to measure on."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from .errors import ConflictError, JobFailedError
+from .jobs import JobProgress
+from .names import AdapterName
+from .set_folder import SetFolder, read_set_folder
+
+if TYPE_CHECKING:
+    from .client import Hub
+
+
+def request(hub: Hub, names: Iterable[str], evaluation_set: str, settings: Mapping[str, Any]) -> dict[str, Any]:
+    """Ask for evaluations: `{"evaluations": [...], "jobs": [...]}`. Asking twice for what waits asks once."""
+    adapters = list(names)
+    for name in adapters:
+        AdapterName.parse(name)
+    given = {name: value for name, value in settings.items() if value is not None}
+    body = {"adapters": adapters, "evaluation_set": evaluation_set, "settings": given}
+    answer: dict[str, Any] = hub.call("POST", "/evaluations", json=body, is_repeatable=True)
+    return answer
+
+
+def await_all(
+    hub: Hub, requested: Mapping[str, Any], *, timeout_seconds: float | None, on_progress: JobProgress | None
+) -> list[dict[str, Any]]:
+    """The evaluations once their jobs have ended, each measured or failed."""
+    waiting = [row for row in requested["evaluations"] if row["state"] == "waiting"]
+    for job in dict.fromkeys(row["job"] for row in waiting if row.get("job")):
+        hub.wait(str(job), timeout_seconds=timeout_seconds, on_progress=on_progress, is_raising=False)
+    return [hub.evaluation(row["id"]) for row in requested["evaluations"]]
+
+
+def raise_if_not_measured(evaluation: Mapping[str, Any]) -> None:
+    """Raise JobFailedError with the code that the hub gives for an evaluation without a score."""
+    if evaluation["state"] == "measured":
+        return
+    error = evaluation.get("error") or {}
+    raise JobFailedError(
+        str(error.get("detail") or f"The evaluation {evaluation['id']} is {evaluation['state']}."),
+        code=str(error.get("code") or "score_not_measured"),
+        hint=error.get("hint"),
+    )
+
+
+def add_set(hub: Hub, folder: Path, name: str) -> dict[str, Any]:
+    """Send a folder as the newest revision of the set `ns/name`, which is made where there is none."""
+    parsed, read = AdapterName.parse(name), read_set_folder(folder)
+    _make(hub, parsed, read)
+    path = f"/evaluation-sets/{parsed.full_name}/revisions"
+    answer: dict[str, Any] = hub.connection.post_form(path, manifest=read.manifest, files=read.files)
+    return answer
+
+
+def _make(hub: Hub, name: AdapterName, read: SetFolder) -> None:
+    body = {"namespace": name.namespace, "name": name.name, "visibility": read.visibility, "summary": read.summary}
+    try:
+        hub.call("POST", "/evaluation-sets", json=body)
+    except ConflictError as error:
+        if error.code != "name_taken":
+            raise
