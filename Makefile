@@ -94,6 +94,10 @@ bench-kernels: $(DEV_STAMP) ## Measure the numerics beside the originals (ARGS=-
 bench-service: $(DEV_STAMP) debian ## Measure the service with a million adapters, jobs and transfers (ARGS=--quick for a smoke run)
 	@$(VENV) -m benchmarks.service $(ARGS)
 
+.PHONY: bench-eval
+bench-eval: $(DEV_STAMP) ## Measure twenty adapters on one set: the hub, separate processes, bare forward passes (ARGS=--quick)
+	@$(VENV) -m benchmarks.evaluation $(ARGS)
+
 .PHONY: debian
 debian: ## Install the Debian packages of the tests where that is allowed, else name the missing ones
 	@scripts/debian-packages.sh --install

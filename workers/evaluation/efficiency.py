@@ -16,7 +16,7 @@ from workers.evaluation.passing import Pass
 from workers.evaluation.subjects import tensors_kept
 
 _ROUNDS = 3
-_ROWS = 16
+_ROWS = 8
 
 
 class PeakMemory:
