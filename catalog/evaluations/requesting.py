@@ -116,8 +116,11 @@ def ask(
                 fresh.append(subject)
             else:
                 requested.evaluations.append(waiting)
-        for start in range(0, len(fresh), MOST_PER_JOB - 1):
-            _submit(requested, actor, fresh[start : start + MOST_PER_JOB - 1], on, settings, cause, priority)
+        while fresh:
+            # The base model's own score takes one place, where it is wanted.
+            most = MOST_PER_JOB - (_baseline(fresh, on, settings) is not None)
+            _submit(requested, actor, fresh[:most], on, settings, cause, priority)
+            fresh = fresh[most:]
     place = {
         (subject.base.pk, subject.revision.pk if subject.revision else None): n for n, subject in enumerate(wanted)
     }
@@ -149,12 +152,21 @@ def _submit(
     )
     common = {"base_model": base, "set_revision": on, "job": job, "requested_by": actor}
     rows = [Evaluation(revision=subject.revision, settings=settings, cause=cause, **common) for subject in subjects]
-    of_base = _settings_of_base(base, on, settings)
-    if all(subject.revision for subject in subjects) and of_base is not None and not _has_base(base, on, of_base):
+    of_base = _baseline(subjects, on, settings)
+    if of_base is not None:
         rows.append(Evaluation(revision=None, settings=of_base, cause=Cause.BASELINE, **common))
     Evaluation.objects.bulk_create(rows)
     requested.evaluations += rows
     requested.jobs.append(job)
+
+
+def _baseline(subjects: list[Wanted], on: SetRevision, settings: dict[str, Any]) -> dict[str, Any] | None:
+    """How to measure the base model beside ``subjects``; None where it is one of them, has its score, or cannot be."""
+    base = subjects[0].base
+    of_base = _settings_of_base(base, on, settings)
+    if of_base is None or not all(subject.revision for subject in subjects) or _has_base(base, on, of_base):
+        return None
+    return of_base
 
 
 def _named(actor: User, reference: str) -> Wanted:
