@@ -152,10 +152,9 @@ def test_poison_among_good_uploads_becomes_a_dead_letter_and_delays_the_others_l
     wait_until_ended(hub, alone, seconds=300)
     with paused(*hub.workers):
         good = people.push_many(25, "good-before")
-        poison = [people.push(people.fresh_name(f"poison-{kind}")) for kind in ("oom", "segfault")]
+        # The kernel's out-of-memory killer sends SIGKILL; a wild pointer gives SIGSEGV.
+        poison = [push_poison(people, "SIGKILL"), push_poison(people, "SIGSEGV")]
         good += people.push_many(25, "good-after")
-    # The kernel's out-of-memory killer sends SIGKILL; a wild pointer gives SIGSEGV: here on every attempt.
-    kill_children(hub, {poison[0].job: signal.SIGKILL, poison[1].job: signal.SIGSEGV}, times=3, within=0)
     wait_until_ended(hub, good + poison, seconds=300)
     assert_done_once(hub, good)
     assert_dead(hub, poison, "child_died")
@@ -167,14 +166,19 @@ def test_poison_among_good_uploads_becomes_a_dead_letter_and_delays_the_others_l
 def test_a_validation_that_never_ends_is_stopped_at_its_limit_and_becomes_a_dead_letter(
     hub: Topology, people: People
 ) -> None:
-    with slow_store(hub, 0.3):
-        endless = people.push(people.fresh_name("poison-endless"))
-    assert kill_children(hub, {endless.job: signal.SIGSTOP}, times=1, within=0) == 1
+    endless = push_poison(people, "SIGSTOP")
     good = people.push_many(4, "beside-endless")
     wait_until_ended(hub, good, seconds=60)
     wait_until_ended(hub, [endless], seconds=60)
     assert_done_once(hub, good)
     assert_dead(hub, [endless], "resource_limit", attempts=1)
+
+
+def push_poison(people: People, signal_name: str) -> Pushed:
+    """A push whose inspection gets this signal on every attempt (tests/faults/poison)."""
+    files = people.files()
+    files["README.md"] += f"\npoison: {signal_name}\n".encode()
+    return people.push(people.fresh_name(f"poison-{signal_name.lower()}"), files)
 
 
 def assert_dead(hub: Topology, pushes: list[Pushed], code: str, *, attempts: int = 3) -> None:

@@ -23,6 +23,7 @@ from tests.servers.tcp_proxy import TcpProxy
 LEASE_SECONDS = 3
 MOST_CONNECTIONS = 40
 PREFIX = "faults"
+POISON = Path(__file__).resolve().parent / "poison"
 _IMPATIENT = {
     "HUB_JOB_LEASE_SECONDS": str(LEASE_SECONDS),
     "HUB_JOB_SWEEP_SECONDS": "1",
@@ -56,6 +57,7 @@ class Topology(Cluster):
         for worker in self.workers:
             scratch_of(worker).mkdir(parents=True)
             worker.environment["TMPDIR"] = str(scratch_of(worker))
+            worker.environment["PYTHONPATH"] = str(POISON)
         self._witness_lock = Lock()
         self._witness: psycopg.Connection[tuple[Any, ...]] | None = None
 
