@@ -76,7 +76,7 @@ def _items(found: Mapping[str, Any], most: int) -> list[str]:
     ]
     for item in found["items"][:most]:
         content = "; ".join(f"{name}: {value}" for name, value in item["content"].items())
-        cells = (item["row"] + 1, item["kind"], item["before"], item["now"], content)
+        cells = (item["row"] + 1 if item["row"] >= 0 else "?", item["kind"], item["before"], item["now"], content)
         lines.append("| " + " | ".join(_plain(str(cell))[:300] for cell in cells) + " |")
     left = found["items_left_out"] + max(0, len(found["items"]) - most)
     return [*lines, "", "</details>", *([f"{left} more."] if left else [])]

@@ -70,7 +70,8 @@ def compare(actor: Actor, a: str, b: str, set_reference: str, *, most_items: int
 def compare_evaluations(before: Evaluation, now: Evaluation, *, most_items: int = MOST_ITEMS) -> Comparison:
     """Two measured evaluations, both already permitted to the viewer. Raises Unprocessable ``rows_differ``."""
     old, new = _answers_of(before), _answers_of(now)
-    if before.set_revision_id != now.set_revision_id or len(old["right"]) != len(new["right"]):
+    places, others = _places(before, old), _places(now, new)
+    if before.set_revision_id != now.set_revision_id or len(places) != len(others) or places != others:
         raise Unprocessable(
             "rows_differ",
             f"{before.id} answered {len(old['right'])} rows of {before.set_revision}, "
@@ -84,8 +85,11 @@ def compare_evaluations(before: Evaluation, now: Evaluation, *, most_items: int 
     revision = before.set_revision
     items = None
     if not revision.is_hidden:
-        contents = rows_at(revision, [at for _, at in shown])
-        items = [Item(at, kind, old["answer"][at], new["answer"][at], contents.get(at, {})) for kind, at in shown]
+        contents = rows_at(revision, [places[at] for _, at in shown if places[at] >= 0])
+        items = [
+            Item(places[at], kind, old["answer"][at], new["answer"][at], contents.get(places[at], {}))
+            for kind, at in shown
+        ]
     return Comparison(
         before=before,
         now=now,
@@ -143,8 +147,18 @@ def _pair(old: list[Evaluation], new: list[Evaluation], a: str, b: str) -> tuple
     )
 
 
-def _rows_of(evaluation: Evaluation) -> tuple[int, Any]:
-    return evaluation.set_revision_id, evaluation.settings.get("limit")
+def _rows_of(evaluation: Evaluation) -> tuple[Any, ...]:
+    """What decides which rows were asked: those of a limit are drawn by the seed."""
+    limit = evaluation.settings.get("limit")
+    return evaluation.set_revision_id, limit, evaluation.settings.get("seed") if limit is not None else None
+
+
+def _places(evaluation: Evaluation, columns: dict[str, list[Any]]) -> list[int]:
+    """Where each answer's row stands in the set's file; -1 for drawn rows of a harness that does not say."""
+    if "row" in columns:
+        return [int(row) for row in columns["row"]]
+    count = len(columns["right"])
+    return list(range(count)) if evaluation.settings.get("limit") is None else [-1] * count
 
 
 def _evaluation_id(text: str) -> UUID:

@@ -26,7 +26,7 @@ def evaluate(
     names: Annotated[list[str], typer.Argument(metavar="NAME[@VERSION]...", help="One adapter or several.")],
     evaluation_set: SetName,
     with_probe: Annotated[bool, typer.Option("--probe", help="Train a linear probe where there is no head.")] = False,
-    limit: Annotated[int | None, typer.Option(min=1, help="Only the first rows; no leader board shows it.")] = None,
+    limit: Annotated[int | None, typer.Option(min=1, help="Only so many rows, drawn by the seed; on no board.")] = None,
     seed: Annotated[int | None, typer.Option(min=0, help="0 when left out.")] = None,
     max_tokens: Annotated[
         int | None, typer.Option(min=1, help="Longest input; the model's limit when left out.")
@@ -117,11 +117,15 @@ def _show_items(found: dict[str, Any]) -> None:
         output.note("the rows of this set are hidden")
         return
     shown = found["items"][:_SHOWN_ITEMS]
-    rows = ((row["row"] + 1, row["kind"], row["before"], row["now"], _content(row["content"])) for row in shown)
+    rows = ((_place(row), row["kind"], row["before"], row["now"], _content(row["content"])) for row in shown)
     output.table(("row", "flip", "before", "now", "content"), rows)
     left = found["items_left_out"] + len(found["items"]) - len(shown)
     if left:
         output.note(f"{left} more")
+
+
+def _place(item: dict[str, Any]) -> str:
+    return str(item["row"] + 1) if item["row"] >= 0 else "?"
 
 
 def _content(content: dict[str, Any]) -> str:

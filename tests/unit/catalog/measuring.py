@@ -80,6 +80,7 @@ def measure(
     answers: list[Any] | None = None,
     base: BaseModel | None = None,
     days_ago: float = 0,
+    rows: list[int] | None = None,
     **given: Any,
 ) -> Evaluation:
     """A finished evaluation whose answers were right (1), wrong (0) or in between; its score is their mean."""
@@ -90,7 +91,7 @@ def measure(
     is_higher = given.pop("higher_is_better", True)
     metric = {"value": score, "low": low, "high": high, "higher_is_better": is_higher}
     columns = {"answer": answers if answers is not None else [int(value) for value in right], "right": right}
-    deflated, digest = pack(columns)
+    deflated, digest = pack(columns | ({"row": rows} if rows is not None else {}))
     fields: dict[str, Any] = {
         "state": "measured",
         "metrics": {set_revision.metric: metric},

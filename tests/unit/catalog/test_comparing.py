@@ -142,6 +142,21 @@ def test_the_newest_scores_on_the_same_rows_are_taken(owner, versions, films):
     assert (found.before, found.set_revision) == (chosen, films)
 
 
+def test_drawn_rows_are_told_by_their_place_in_the_file(owner, versions, films):
+    drawn = {"limit": 2, "seed": 5}
+    for revision, right in zip(versions, ([1, 1], [1, 0]), strict=True):
+        measure(revision, films, right, settings=drawn, rows=[1, 4])
+    found = compare(owner, "lab/ner@1.0.0", "lab/ner@1.1.0", "lab/films")
+    assert [(item.row, item.content["text"]) for item in found.items] == [(4, "film 4")]
+
+
+def test_rows_drawn_by_different_seeds_do_not_compare(owner, versions, films):
+    measure(versions[0], films, [1, 1], settings={"limit": 2, "seed": 5}, rows=[1, 4])
+    measure(versions[1], films, [1, 0], settings={"limit": 2, "seed": 6}, rows=[0, 3])
+    with pytest.raises(Unprocessable, match="rows_differ"):
+        compare(owner, "lab/ner@1.0.0", "lab/ner@1.1.0", "lab/films")
+
+
 def test_another_seed_is_said(owner, versions, films):
     measure(versions[0], films, [1, 0], settings={"seed": 0})
     measure(versions[1], films, [1, 0], settings={"seed": 7})
