@@ -9,6 +9,9 @@ from catalog.evaluations.models import Evaluation, SetRevision
 # Asked of all rows: a score on the first hundred is no rival of one on all.
 IS_WHOLE = Q(settings__limit=None) | Q(settings__limit__isnull=True)
 
+_LESS_IS_BETTER = frozenset(
+    {"log_loss", "brier", "calibration_error", "perplexity", "word_perplexity", "byte_perplexity", "bits_per_byte"}
+)
 # What every page and answer about an evaluation names.
 SHOWN = ("revision__adapter__namespace", "revision__version", "base_model", "set_revision__evaluation_set__namespace")
 
@@ -30,7 +33,9 @@ def _newest(found: QuerySet[Evaluation], same: Q) -> QuerySet[Evaluation]:
 
 
 def is_higher_better(revision: SetRevision) -> bool:
-    """Whether more is better in the set's own metric, as its measurements say; so long as there is none, yes."""
+    """Whether more is better in the set's own metric, as its measurements say; its name, so long as there are none."""
     measured = Evaluation.objects.measured().filter(set_revision=revision).values_list("metrics", flat=True).first()
     said = (measured or {}).get(revision.metric)
-    return bool(said.get("higher_is_better", True)) if isinstance(said, dict) else True
+    return (
+        bool(said.get("higher_is_better", True)) if isinstance(said, dict) else revision.metric not in _LESS_IS_BETTER
+    )

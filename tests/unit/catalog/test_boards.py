@@ -82,6 +82,7 @@ def test_equal_scores_share_a_place(push, films):
 
 def test_where_less_is_better_the_lowest_leads(push, base, films):
     ppl = make_set(films.evaluation_set.namespace, "prose", metric="perplexity")
+    assert not leaders(STRANGER, ppl).is_higher_better, "known before anything is measured"
     measure(push("lab/a"), ppl, [], score=12.5, high=13.0, higher_is_better=False)
     measure(push("lab/b"), ppl, [], score=9.5, high=10.0, higher_is_better=False)
     board = leaders(STRANGER, ppl)
