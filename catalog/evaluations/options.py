@@ -11,7 +11,7 @@ _NUMBERS: dict[str, tuple[int | None, int, int]] = {
     "batch_size": (None, 1, 1024),
     "max_tokens": (None, 1, 8192),
 }
-_TRUTHS = {"with_probe": False, "efficiency": True}
+_TRUTHS = {"with_probe": False, "efficiency": True, "analysis": False}
 # What decides a score: two evaluations that agree in these and in their subject should agree in every answer.
 DECISIVE = ("seed", "limit", "max_tokens", "with_probe")
 

@@ -7,6 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from workers.evaluation.adapters import AdapterFolder, read_object
+from workers.evaluation.analysis import ROWS, analyse, scored
 from workers.evaluation.asked import Subject
 from workers.evaluation.baseline import gaussian_probabilities
 from workers.evaluation.batching import Forward
@@ -103,10 +104,11 @@ class Classifier(ABC):
             watch.is_on()
             logits, is_read = self._units(run, run.run(self._of_head(worn), self._bench.report))
             watch.time_adapter(self._of_head(worn), worn)
+            inside = self._analysed(subject, run, worn, positions) if subject.settings.analysis else {}
         watch.time_base(self._of_head(model), self._base)
         used = {"head": "adapter" if adapter.head_rows else "base", "label_order": order}
         probabilities = _spread(softmax(logits[:, positions]), is_read)
-        return self._measured(subject, probabilities, run, used, watch.efficiency(adapter))
+        return self._measured(subject, probabilities, run, used, watch.efficiency(adapter) | inside)
 
     def _by_probe(self, subject: Subject, adapter: AdapterFolder) -> Measured:
         model = self._base.load(adapter.class_name).model
@@ -176,6 +178,17 @@ class Classifier(ABC):
         if subject.settings.limit is not None:
             predictions["row"] = list(table.numbers)
         return Measured(metrics, predictions, run.as_used() | used, efficiency)
+
+    def _analysed(self, subject: Subject, run: Pass, worn: Any, positions: list[int]) -> dict[str, Any]:
+        """What the adapter does inside, on the first rows; ``score_without`` is an accuracy."""
+        table, few = self._table("test", subject).head(ROWS), run.head(ROWS)
+        truth = self._truth_of(table)
+
+        def accuracy(given: list[Any]) -> float:
+            logits, is_read = self._units(few, given)
+            return float((logits[:, positions].argmax(axis=1) == truth[is_read]).mean())
+
+        return {"analysis": analyse(few, worn, scored(few, self._of_head(worn), accuracy))}
 
     def _features(self, run: Pass, model: Any) -> tuple[Numbers, Truths]:
         return self._units(run, run.run(self._of_body(model), self._bench.report))

@@ -1,7 +1,7 @@
 """The rows of one split on their way through a model: tokens, batch size, and what was used."""
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import torch
@@ -28,6 +28,11 @@ class Pass:
     def run(self, forward: Forward, report: Callable[[float], None] = lambda share: None) -> list[torch.Tensor]:
         """What ``forward`` gives for every row, float32, in the order of the rows."""
         return run_in_batches(self.rows, self.tokenizer, forward, used=self.used, device=self.device, report=report)
+
+    def head(self, rows: int) -> "Pass":
+        """The first ``rows`` of them, in batches of the same size."""
+        used = Batching(batch_size=self.used.batch_size, found=self.used.found)
+        return replace(self, rows=self.rows[:rows], firsts=self.firsts[:rows], used=used)
 
     def as_used(self) -> dict[str, Any]:
         """What the evaluation's row keeps."""

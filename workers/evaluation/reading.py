@@ -33,6 +33,10 @@ class Table:
         """One part of every row."""
         return [row[part] for row in self.rows]
 
+    def head(self, rows: int) -> "Table":
+        """The first ``rows`` of them."""
+        return Table(self.split, self.rows[:rows], self.numbers[:rows])
+
     def sample(self, limit: int | None, seed: int) -> "Table":
         """At most ``limit`` rows, drawn by ``seed``, in the order of the file."""
         if limit is None or limit >= len(self.rows):

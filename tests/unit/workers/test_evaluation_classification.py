@@ -121,6 +121,7 @@ def test_answers_come_in_the_order_of_the_rows_and_a_sample_names_them(base, ada
     assert "row" not in whole["predictions"]
 
 
+@pytest.mark.literature("GDA CLIP baseline")
 def test_a_base_without_a_head_is_measured_by_one_trained_on_train_beside_a_gaussian_one(base, test_file, train_file):
     asked = argument(base, test_file, [subject("base", None)], splits={"train": train_file})
     [result] = evaluate(asked, say_nothing)["results"]

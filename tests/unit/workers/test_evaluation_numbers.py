@@ -99,6 +99,7 @@ def test_a_head_on_features_learns_them_and_is_the_same_again():
     assert np.array_equal(again.probabilities(test), found)
 
 
+@pytest.mark.literature("GDA CLIP baseline")
 def test_the_gaussian_head_agrees_with_linear_discriminant_analysis():
     from sklearn.discriminant_analysis import LinearDiscriminantAnalysis
 

@@ -77,6 +77,7 @@ def test_the_base_is_as_before_bit_for_bit_after_every_method(base, folder, tmp_
     assert model.config.to_dict() == settings
 
 
+@pytest.mark.literature("Comprehensive Analysis of Adapter Efficiency")
 def test_merging_to_measure_its_speed_leaves_the_base_alone(base, folder, tmp_path):
     adapter = make_adapter(folder, tmp_path / "lora", seed=3)
     before = bits_of(base.load(CLASS, 2).model)
@@ -85,6 +86,9 @@ def test_merging_to_measure_its_speed_leaves_the_base_alone(base, folder, tmp_pa
     first, second = evaluate(asked, say_nothing)["results"]
     assert first["predictions"] == second["predictions"]
     cost = first["efficiency"]
+    assert cost["load_seconds"] > 0
+    assert cost["rows_per_second"] > 0
+    assert cost["peak_memory_bytes"] > 0
     assert cost["milliseconds_per_row"] > 0
     assert cost["milliseconds_per_row_merged"] > 0
     assert cost["milliseconds_per_row_base"] > 0
