@@ -103,27 +103,14 @@ def fact_rows(facts: Mapping[str, Any]) -> list[Row]:
 
 
 def claim_rows(revision: Revision) -> list[Row]:
-    """What the uploader says, then what only the card's front matter says."""
+    """What the uploader says, then what only the card's front matter says; its scores stand apart (``claims_of``)."""
     claims = revision.claims if isinstance(revision.claims, dict) else {}
     rows = [Row(title, as_text(claims.get(key)), "at push") for key, title in _CLAIMS]
     card = claims.get("card")
     if isinstance(card, dict):
-        rows += [Row(str(key)[:60], _card_text(key, value), "in the card") for key, value in list(card.items())[:40]]
+        said = [(key, value) for key, value in card.items() if key != "model-index"]
+        rows += [Row(str(key)[:60], as_text(value), "in the card") for key, value in said[:40]]
     return [row for row in rows if row.value]
-
-
-def _card_text(key: str, value: Any) -> str:
-    """A card's value as text; the nested form of scores as ``data set: metric value`` lines."""
-    if key != "model-index":
-        return as_text(value)
-    results = [row for model in _rows(value) for row in _rows(model.get("results"))]
-    scores = [
-        f"{(row.get('dataset') or {}).get('name', 'unnamed set')}: {metric.get('type')} {as_text(metric.get('value'))}"
-        for row in results
-        if isinstance(row.get("dataset") or {}, dict)
-        for metric in _rows(row.get("metrics"))
-    ]
-    return "; ".join(scores)[:500] or as_text(value)
 
 
 def fit_of(revision: Revision) -> Fit:

@@ -10,7 +10,16 @@ from catalog.evaluations.models import Evaluation, SetRevision
 IS_WHOLE = Q(settings__limit=None) | Q(settings__limit__isnull=True)
 
 _LESS_IS_BETTER = frozenset(
-    {"log_loss", "brier", "calibration_error", "perplexity", "word_perplexity", "byte_perplexity", "bits_per_byte"}
+    {
+        "log_loss",
+        "brier",
+        "brier_score",
+        "calibration_error",
+        "perplexity",
+        "word_perplexity",
+        "byte_perplexity",
+        "bits_per_byte",
+    }
 )
 # What every page and answer about an evaluation names.
 SHOWN = ("revision__adapter__namespace", "revision__version", "base_model", "set_revision__evaluation_set__namespace")

@@ -83,6 +83,12 @@ def signed(value: float | None) -> str:
 
 
 @register.filter
+def lost(value: float | None) -> str:
+    """What was lost; nothing where it grew."""
+    return f"{max(0.0, value):.3f}" if isinstance(value, int | float) else "–"
+
+
+@register.filter
 def percent(value: float | None) -> str:
     """A share as a whole percentage with its sign."""
     return "–" if value is None else f"{value:+.0%}".replace("-", "−")

@@ -11,6 +11,8 @@ from catalog.accounts.services import can_review
 from catalog.adapters.models import Adapter, Revision
 from catalog.adapters.queries import get_adapter, get_revision
 from catalog.cards import render_card
+from catalog.evaluations.claims import claims_of
+from catalog.evaluations.history import history
 from catalog.evaluations.standing import others_of, scores_of
 from catalog.names import version_key
 from frontend.charts import spectrum_chart
@@ -37,7 +39,10 @@ def adapter_page(request: HttpRequest, namespace: str, name: str, version: str =
         context |= (
             revision_context(revision, hub_url)
             | scores_context(request.user, revision)
-            | {"can_review": revision.state == "pending" and can_review(request.user, adapter.namespace)}
+            | {
+                "history": history(request.user, adapter),
+                "can_review": revision.state == "pending" and can_review(request.user, adapter.namespace),
+            }
         )
     return render(request, "adapter/page.html", context)
 
@@ -76,6 +81,7 @@ def scores_context(viewer: Actor, revision: Revision) -> dict[str, Any]:
     return {
         "scores": score_lines(scores_of(viewer, revision)),
         "other_evaluations": others_of(viewer, revision),
+        "claimed_scores": claims_of(revision),
     }
 
 

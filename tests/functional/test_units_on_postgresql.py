@@ -27,6 +27,8 @@ FILES = {
         "workers/test_clocks.py",
     ),
     "evaluations": (
+        "catalog/test_boards.py",
+        "catalog/test_comparing.py",
         "catalog/test_evaluation_gate.py",
         "catalog/test_evaluation_recording.py",
         "hub/test_evaluations.py",

@@ -9,6 +9,7 @@ from catalog.evaluations.models import Evaluation
 from catalog.jobs.models import Job
 from frontend.bars import score_bars, size_against_score
 from tests.unit.catalog.measuring import measure
+from tests.unit.frontend.measured import right
 
 COMPARE = "/compare?a=team/sentiment@1.0.0&b=team/sentiment@1.1.0&set="
 
@@ -96,6 +97,18 @@ def test_the_button_makes_a_job_with_the_same_settings(measured, as_writer, sett
     assert Job.objects.count() == before + 1
     assert made.settings == measured.first.settings
     assert "Waits for a worker" in text_of(as_writer.get(answer["Location"]))
+
+
+@pytest.mark.literature("CL2GEC")
+def test_versions_in_sequence_show_what_was_gained_and_what_was_forgotten(measured, catalog, stranger):
+    last = catalog.push(catalog.writer, "team/sentiment", "1.10.0", approve=catalog.owner)
+    measure(last, measured.films, right(0.6))
+    measure(last, measured.exam, right(0.9))
+    text = words(section(text_of(stranger.get("/team/sentiment")), "history"))
+    assert "Set 1.0.0 1.1.0 1.10.0 Gained Forgotten" in text
+    assert "team/exam@1 accuracy 0.700 0.750 0.900 +0.200 0.000" in text
+    assert "team/films@1 accuracy 0.800 0.850 0.600 −0.200 0.250" in text
+    assert "Forgotten over all sets: 0.125" in text
 
 
 @pytest.mark.literature("PEFT vs full FT news classification", "Comprehensive Analysis of Adapter Efficiency")
