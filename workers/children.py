@@ -181,7 +181,9 @@ def _death(exitcode: int | None) -> ChildFailed:
 def _child_main(
     pipe: Connection, function: str, argument: dict[str, Any], memory_bytes: int, seconds: int, is_watched: bool
 ) -> None:
-    _limit(None if is_watched else memory_bytes, seconds)
+    # What may use a device may use several threads too; the supervisor ends it in time.
+    cores = (os.cpu_count() or 1) if is_watched else 1
+    _limit(None if is_watched else memory_bytes, seconds * cores)
     try:
         module, _, name = function.partition(":")
         work = getattr(importlib.import_module(module), name)

@@ -2,13 +2,15 @@
 
 import json
 from dataclasses import dataclass
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import Any
 
 from kernels.formats.errors import FormatError
 from kernels.formats.safetensors_header import read_header
+from kernels.stitch.errors import CannotStitch
 from kernels.stitch.loading import CONFIG_NAME, WEIGHTS_NAME
 from kernels.stitch.model_class import choose_model_class, label_count
+from workers.evaluation.asked import Subject
 from workers.evaluation.errors import Refused
 from workers.evaluation.labels import names_in
 
@@ -62,6 +64,19 @@ class AdapterFolder:
             if found is not None:
                 return found
         return None
+
+
+def kind_of(subject: Subject) -> tuple[str, int]:
+    """The class that a subject's adapter was made on and the rows of its head; broken ones first, the base last."""
+    if subject.files is None:
+        return "~", 0
+    named = {PurePosixPath(name).name: place for name, place in subject.files.items()}
+    config = read_object(named[CONFIG_NAME]) if CONFIG_NAME in named else None
+    try:
+        shapes = read_header(named[WEIGHTS_NAME]).shapes
+        return choose_model_class(config or {}, shapes)[0].__name__, label_count(shapes) or 0
+    except (KeyError, OSError, FormatError, CannotStitch):
+        return "", 0
 
 
 def read_object(path: Path) -> dict[str, Any] | None:

@@ -8,6 +8,9 @@ from typing import Any
 
 import torch
 
+from kernels.formats.errors import FormatError
+from kernels.formats.safetensors_header import read_header
+from kernels.stitch.model_class import label_count
 from workers.evaluation.asked import LONGEST_TOKENS
 from workers.evaluation.errors import Refused
 
@@ -86,6 +89,17 @@ class Base:
         lacking = [*told["missing_keys"], *(entry[0] for entry in told.get("mismatched_keys") or ())]
         inside = f"{model.base_model_prefix}."
         return LoadedBase(model, not [name for name in lacking if not name.startswith(inside)], perf_counter() - start)
+
+    @cached_property
+    def head_rows(self) -> int | None:
+        """Rows of the classification head in the base's own files, without loading them; None where they have none."""
+        shapes: dict[str, tuple[int, ...]] = {}
+        for path in sorted(self.folder.glob("*.safetensors")):
+            try:
+                shapes |= {f".{name}": shape for name, shape in read_header(path).shapes.items()}
+            except (OSError, FormatError):
+                continue
+        return label_count(shapes)
 
     @cached_property
     def tokenizer(self) -> Any:

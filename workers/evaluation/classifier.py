@@ -88,14 +88,15 @@ class Classifier(ABC):
             return self._alone(subject)
         with laid_out(subject.files, self._bench.asked.scratch) as folder:
             adapter = AdapterFolder.read(folder)
-            if adapter.head_rows is not None or self._base.load(self.class_name, len(self._labels)).has_head:
+            if adapter.head_rows is not None or self._base.head_rows == len(self._labels):
                 return self._by_head(subject, adapter)
             check_probe(subject.settings.with_probe, "train" in self._tables)
             return self._by_probe(subject, adapter)
 
     def _by_head(self, subject: Subject, adapter: AdapterFolder) -> Measured:
         rows = adapter.head_rows or len(self._labels)
-        positions, order = label_positions(adapter.label_names(), rows, self._labels)
+        names = adapter.label_names() or (None if adapter.head_rows else self._names_of_base())
+        positions, order = label_positions(names, rows, self._labels)
         model = self._base.load(self.class_name, rows).model
         run = self._pass("test", subject, adapter, model)
         watch = Stopwatch(run, is_wanted=subject.settings.efficiency)
@@ -126,7 +127,7 @@ class Classifier(ABC):
     def _alone(self, subject: Subject) -> Measured:
         """The base model by its own head, or by a head trained on its features; and the Gaussian baseline."""
         loaded = self._base.load(self.class_name, len(self._labels))
-        names = names_in(read_object(self._base.folder / "config.json") or {})
+        names = self._names_of_base()
         is_own = loaded.has_head and (names is None or {*names} == {*self._labels})
         if not is_own and "train" not in self._tables:
             raise Refused(
@@ -189,6 +190,10 @@ class Classifier(ABC):
             return float((logits[:, positions].argmax(axis=1) == truth[is_read]).mean())
 
         return {"analysis": analyse(few, worn, scored(few, self._of_head(worn), accuracy))}
+
+    def _names_of_base(self) -> tuple[str, ...] | None:
+        """The labels of the base's own head, where its config names them."""
+        return names_in(read_object(self._base.folder / "config.json") or {})
 
     def _features(self, run: Pass, model: Any) -> tuple[Numbers, Truths]:
         return self._units(run, run.run(self._of_body(model), self._bench.report))

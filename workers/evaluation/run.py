@@ -13,6 +13,7 @@ import transformers
 
 from kernels.stitch.errors import CannotStitch
 from workers.computing import Report
+from workers.evaluation.adapters import kind_of
 from workers.evaluation.asked import Asked, Subject
 from workers.evaluation.base import Base
 from workers.evaluation.errors import OutOfMemory, Refused, is_out_of_memory
@@ -43,11 +44,12 @@ def evaluate(argument: Mapping[str, Any], report: Report) -> dict[str, Any]:
             harness = harness_of(asked.set.harness)(bench)
         except Refused as refusal:
             return _ended(asked, (), [_failed(subject, refusal) for subject in asked.subjects])
-        results = []
-        for subject in asked.subjects:
-            results.append(_measured(harness, bench, subject))
+        results: dict[int, dict[str, Any]] = {}
+        # Those that need the same class of the base follow each other: then it is loaded once for them all.
+        for place in sorted(range(len(asked.subjects)), key=lambda place: kind_of(asked.subjects[place])):
+            results[place] = _measured(harness, bench, asked.subjects[place])
             done += 1
-    return _ended(asked, harness.packages, results)
+    return _ended(asked, harness.packages, [results[place] for place in range(len(asked.subjects))])
 
 
 def _ended(asked: Asked, packages: tuple[str, ...], results: list[dict[str, Any]]) -> dict[str, Any]:

@@ -188,3 +188,32 @@ def test_what_is_wrong_with_the_set_is_said_before_any_weights_are_loaded(
     (tmp_path / "test").write_text(content)
     [result] = evaluate(argument(base, tmp_path / "test", [subject("a", adapters[0])], **said), say_nothing)["results"]
     assert result["error"]["code"] == code
+
+
+def test_a_base_with_a_fitting_head_of_its_own_needs_no_train_and_lends_it_to_adapters(tmp_path, rows, test_file):
+    from peft import LoraConfig, PeftModel
+    from transformers import AutoModelForSequenceClassification, AutoTokenizer
+
+    plain, own = make_base(tmp_path / "plain"), tmp_path / "own"
+    torch.manual_seed(3)
+    model = AutoModelForSequenceClassification.from_pretrained(plain, num_labels=2)
+    torch.nn.init.normal_(model.classifier.weight)
+    model.config.id2label = {0: "positive", 1: "negative"}
+    model.save_pretrained(own)
+    AutoTokenizer.from_pretrained(plain).save_pretrained(own)
+    only_attention = LoraConfig(r=4, target_modules=["query", "value"])
+    headless = make_adapter(own, tmp_path / "headless", seed=1, config=only_attention)
+    [base, adapter] = evaluate(
+        argument(own, test_file, [subject("base", None), subject("headless", headless)]), say_nothing
+    )["results"]
+    assert base["used"] | {"head": "base", "label_order": "adapter"} == base["used"]
+    assert adapter["used"]["head"] == "base"
+    tokenizer = AutoTokenizer.from_pretrained(own)
+
+    def answers(model: Any) -> list[str]:
+        with torch.no_grad():
+            logits = [model(**tokenizer(row["text"], return_tensors="pt")).logits[0] for row in rows]
+        return [["positive", "negative"][row.argmax()] for row in logits]
+
+    assert base["predictions"]["answer"] == answers(model.eval())
+    assert adapter["predictions"]["answer"] == answers(PeftModel.from_pretrained(model, headless).eval())

@@ -24,7 +24,10 @@ from workers.evaluation.run import evaluate  # noqa: E402
 from workers.evaluation.subjects import BaseChanged, bits_of, laid_out, wearing  # noqa: E402
 
 CLASS = "AutoModelForSequenceClassification"
-METHODS = ["lora", "dora", "ia3", "loha", "lokr", "oft", "vera", "adalora", "prompt", "prefix", "ptuning", "all"]
+METHODS = [
+    "lora", "dora", "all", "tokens", "ia3", "loha", "lokr", "oft", "hra", "vera", "fourier", "norms", "adalora",
+    "prompt", "prefix", "ptuning",
+]  # fmt: skip
 
 
 def config_of(method: str) -> Any:
@@ -36,6 +39,10 @@ def config_of(method: str) -> Any:
         "lora": lambda: peft.LoraConfig(**low_rank),
         "dora": lambda: peft.LoraConfig(use_dora=True, **low_rank),
         "all": lambda: peft.LoraConfig(**common, r=2, target_modules="all-linear"),
+        "tokens": lambda: peft.LoraConfig(**low_rank, trainable_token_indices=[4, 5]),
+        "hra": lambda: peft.HRAConfig(**low_rank),
+        "fourier": lambda: peft.FourierFTConfig(**common, n_frequency=20, target_modules=["query"]),
+        "norms": lambda: peft.LNTuningConfig(**common, target_modules=["LayerNorm"]),
         "ia3": lambda: peft.IA3Config(
             **common, target_modules=["query", "output.dense"], feedforward_modules=["output.dense"]
         ),
@@ -106,6 +113,22 @@ def test_an_adapter_that_writes_into_the_base_is_found_out_and_the_base_loaded_a
         model.bert.embeddings.word_embeddings.weight.add_(1)
     own.forget()
     assert bits_of(own.load(CLASS, 2).model) == bits_of(base.load(CLASS, 2).model)
+
+
+def test_adapters_of_two_kinds_need_two_loads_however_they_are_mixed(folder, tmp_path, monkeypatch):
+    headed = make_adapter(folder, tmp_path / "headed", seed=1)
+    headless = make_adapter(folder, tmp_path / "headless", seed=1, task="FEATURE_EXTRACTION")
+    test, train = write_rows(tmp_path / "test", sentences(10)), write_rows(tmp_path / "train", sentences(30, seed=1))
+    mixed = [headed, headless, headed, None, headless]
+    options = {"efficiency": False, "with_probe": True}
+    subjects = [subject(str(number), place, **options) for number, place in enumerate(mixed)]
+    seen: list[tuple[Any, ...]] = []
+    plain = Base._load
+    monkeypatch.setattr(Base, "_load", lambda self, *wanted: (seen.append(wanted), plain(self, *wanted))[1])
+    outcome = evaluate(argument(folder, test, subjects, splits={"train": train}), say_nothing)["results"]
+    assert [result["evaluation_id"] for result in outcome] == ["0", "1", "2", "3", "4"]
+    assert [result["used"]["head"] for result in outcome] == ["adapter", "probe", "adapter", "probe", "probe"]
+    assert sorted(wanted[0] for wanted in seen) == ["AutoModel", CLASS]
 
 
 def test_an_error_under_an_adapter_takes_the_adapter_off_all_the_same(base, folder, tmp_path):
