@@ -62,14 +62,14 @@ def names_in(config: dict[str, Any]) -> tuple[str, ...] | None:
 
 
 def label_positions(names: Sequence[str] | None, rows: int, labels: Sequence[str]) -> tuple[list[int], str]:
-    """For each of the set's labels the head's row that stands for it, and whose order that is: `adapter` or `set`.
+    """For each of the set's labels the head's row that stands for it, and whose order that is: `head` or `set`.
 
     Raises Refused ``labels_do_not_fit``.
     """
     if names is not None and len(names) == rows:
         by_name = {name.casefold(): row for row, name in enumerate(names)}
         if len(by_name) == rows and all(label.casefold() in by_name for label in labels):
-            return [by_name[label.casefold()] for label in labels], "adapter"
+            return [by_name[label.casefold()] for label in labels], "head"
         raise Refused(
             "labels_do_not_fit",
             f"the adapter answers {_listed(names)}; the set has {_listed(labels)}",

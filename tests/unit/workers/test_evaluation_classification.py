@@ -165,7 +165,7 @@ def test_an_adapter_that_names_its_labels_is_read_in_its_own_order(base, adapter
     (turned / "config.json").write_text('{"id2label": {"0": "Positive", "1": "Negative"}}')
     subjects = [subject("plain", adapters[0]), subject("turned", turned)]
     plain, named = evaluate(argument(base, test_file, subjects), say_nothing)["results"]
-    assert named["used"]["label_order"] == "adapter"
+    assert named["used"]["label_order"] == "head"
     opposite = {"negative": "positive", "positive": "negative"}
     assert named["predictions"]["answer"] == [opposite[answer] for answer in plain["predictions"]["answer"]]
 
@@ -206,7 +206,7 @@ def test_a_base_with_a_fitting_head_of_its_own_needs_no_train_and_lends_it_to_ad
     [base, adapter] = evaluate(
         argument(own, test_file, [subject("base", None), subject("headless", headless)]), say_nothing
     )["results"]
-    assert base["used"] | {"head": "base", "label_order": "adapter"} == base["used"]
+    assert base["used"] | {"head": "base", "label_order": "head"} == base["used"]
     assert adapter["used"]["head"] == "base"
     tokenizer = AutoTokenizer.from_pretrained(own)
 
