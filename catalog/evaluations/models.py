@@ -157,6 +157,7 @@ class Evaluation(models.Model):
         indexes = [
             models.Index(fields=["set_revision", "base_model", "-score"], name="evaluation_leaders"),
             models.Index(fields=["revision", "set_revision", "-measured_at"], name="evaluation_newest"),
+            models.Index(fields=["-created_at", "-id"], name="evaluation_listing"),
         ]
 
     def __str__(self) -> str:

@@ -12,10 +12,10 @@ from catalog.adapters.publication import publish_revision
 from catalog.errors import Conflict, DomainError, InvalidInput
 from catalog.evaluations.fitting import require_fit, require_measurable, require_rows
 from catalog.evaluations.gate import is_guarded, newest_rows, policies_for, require_score, version_before
+from catalog.evaluations.grouping import Asked, Wanted, ask
 from catalog.evaluations.models import Cause, Evaluation, EvaluationState, Policy, SetRevision
 from catalog.evaluations.options import read_settings
 from catalog.evaluations.queries import get_set_revision
-from catalog.evaluations.requesting import Wanted, ask
 from catalog.evaluations.scores import IS_WHOLE
 from catalog.jobs.models import Job, Priority
 from catalog.reviews.audit import record
@@ -92,7 +92,7 @@ def run_policies(revision: Revision) -> list[Job]:
         priority = None if policy.is_gate else Priority.BULK
         if wanted:
             settings = read_settings({})
-            jobs += ask(revision.author, wanted, on, settings, cause=Cause.POLICY, priority=priority).jobs
+            jobs += ask(Asked(revision.author, on, settings, Cause.POLICY, priority), wanted).jobs
     return jobs
 
 

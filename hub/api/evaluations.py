@@ -9,9 +9,10 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
+from catalog.evaluations.grouping import Requested
 from catalog.evaluations.models import Cause, Evaluation, EvaluationState, Harness
 from catalog.evaluations.queries import find_evaluations, get_evaluation, predictions_of
-from catalog.evaluations.requesting import Requested, request_evaluations, run_again
+from catalog.evaluations.requesting import request_evaluations, run_again
 from catalog.jobs.models import Job
 from catalog.paging import page_of
 from hub.api.authentication import actor_of

@@ -84,11 +84,12 @@ def measured_row(evaluation: Evaluation, score: float, right: list[int] | None =
 
 
 def measure(evaluation: Evaluation, score: float = 0.5, right: list[int] | None = None) -> Evaluation:
-    """Record a score for ``evaluation`` alone, as its job would."""
+    """Record a score for ``evaluation`` and end its job; what else the job measured gets a low one."""
     job = evaluation.job
     assert isinstance(job, Job)
     others = Evaluation.objects.filter(job=job, state="waiting").exclude(pk=evaluation.pk)
     rows = [measured_row(evaluation, score, right), *(measured_row(other, 0.25) for other in others)]
     record_results(job, {"versions": {"torch": "2"}, "results": rows})
+    Job.objects.filter(pk=job.pk).update(state="succeeded")
     evaluation.refresh_from_db()
     return evaluation

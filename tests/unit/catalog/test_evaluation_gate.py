@@ -109,7 +109,8 @@ class TestTheGate:
 
     def test_a_score_on_some_rows_or_on_older_rows_opens_nothing(self, owner, base, reviewer):
         revision = accepted(owner, base, "1.0.0")
-        asked = request_evaluations(owner, adapters=["lab/ner@1.0.0"], evaluation_set="lab/mood", settings={"limit": 2})
+        some = {"adapters": ["lab/ner@1.0.0"], "evaluation_set": "lab/mood", "settings": {"limit": 2}}
+        asked = request_evaluations(reviewer, **some)
         measure(asked.evaluations[0], 1.0)
         assert refusal(reviewer, revision) == "score_not_measured"
         measure(Evaluation.objects.get(revision=revision, settings__limit=None), 1.0)

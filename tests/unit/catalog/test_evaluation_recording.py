@@ -6,12 +6,14 @@ from catalog.accounts.services import set_member
 from catalog.adapters.publication import delete_adapter
 from catalog.errors import Conflict, Gone
 from catalog.evaluations.answers import canonical_json, pack, unpack
+from catalog.evaluations.grouping import MOST_PER_JOB
 from catalog.evaluations.models import Evaluation
 from catalog.evaluations.queries import inputs_of
 from catalog.evaluations.recording import abandon_evaluations, record_results, revive_evaluations
-from catalog.evaluations.requesting import MOST_PER_JOB, request_evaluations, run_again
+from catalog.evaluations.requesting import request_evaluations, run_again
 from catalog.jobs.deciding import cancel
 from catalog.jobs.models import Job
+from catalog.jobs.services import claim
 from tests.unit.catalog.evaluating import LABELS, classifier, make_set, measured_row
 from tests.unit.catalog.factories import digests_of, lora_files, make_base, make_namespace, make_user
 from workers.supervisor import supervise
@@ -135,6 +137,26 @@ def test_subjects_share_jobs_of_at_most_twenty_and_the_base_is_measured_once(own
     assert len(request_evaluations(owner, adapters=names, evaluation_set="lab/mood").jobs) == 0
     other_seed = request_evaluations(owner, adapters=names[:1], evaluation_set="lab/mood", settings={"seed": 1})
     assert [row.cause for row in other_seed.evaluations] == ["request", "baseline"]
+
+
+def test_a_job_that_waits_takes_more_in_until_it_is_full_cancelled_or_taken(owner, base):
+    for number in range(24):
+        classifier(owner, base, f"lab/a{number}")
+    one_by_one = [asked(owner, f"lab/a{number}")[0] for number in range(21)]
+    jobs = list(dict.fromkeys(row.job_id for row in one_by_one))
+    assert [Evaluation.objects.filter(job=job).count() for job in jobs] == [20, 2]
+    assert job_of(one_by_one[18]).subject_name.endswith(", ...")
+    claimed = claim("gpu")
+    assert claimed is not None
+    assert claimed.job.pk == jobs[0]
+    cancel(owner, job_of(one_by_one[20]))
+    late = asked(owner, "lab/a21")[0]
+    assert late.job_id not in jobs
+    assert claim("gpu") is not None
+    assert claim("gpu") is not None
+    assert asked(owner, "lab/a22")[0].job_id not in {*jobs, late.job_id}
+    other = make_user("boss", is_admin=True)
+    assert asked(other, "lab/a23")[0].job.created_by == other
 
 
 def test_subjects_of_different_bases_get_jobs_of_their_own(owner, base):

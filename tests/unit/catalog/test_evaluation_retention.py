@@ -84,10 +84,9 @@ def test_damaged_rows_are_told_of_and_nothing_is_measured_on_them(owner, held, s
 def test_fsck_finds_answers_that_changed_and_evaluations_that_wait_for_nothing(owner, held):
     classifier(owner, make_base(owner))
     evaluation = request_evaluations(owner, adapters=["lab/ner"], evaluation_set="lab/mood").evaluations[0]
-    waiting = request_evaluations(
-        owner, adapters=["lab/ner"], evaluation_set="lab/mood", settings={"seed": 1}
-    ).evaluations[0]
     measure(evaluation)
+    again = {"adapters": ["lab/ner"], "evaluation_set": "lab/mood", "settings": {"seed": 1}}
+    waiting = request_evaluations(owner, **again).evaluations[0]
     assert [finding.code for finding in fsck()] == []
     Predictions.objects.filter(evaluation=evaluation).update(deflated=zlib.compress(b'{"right":[1]}'))
     assert [finding.code for finding in fsck()] == ["answers_differ"]
