@@ -7,12 +7,19 @@ from typing import Any
 
 from django.conf import settings
 
+from catalog.evaluations.models import SetRevision
 from catalog.evaluations.queries import inputs_of
-from catalog.evaluations.recording import abandon_evaluations, record_results, revive_evaluations
+from catalog.evaluations.recording import (
+    TELLS_NOTHING,
+    UNTOLD,
+    abandon_evaluations,
+    record_results,
+    revive_evaluations,
+)
 from catalog.jobs.models import Job
 from catalog.store import blob_store
 from workers.base_weights import base_folder
-from workers.children import Beat
+from workers.children import Beat, ChildFailed
 
 
 class Evaluate:
@@ -26,7 +33,7 @@ class Evaluate:
     def prepare(self, job: Job, beat: Beat) -> Iterator[dict[str, Any]]:
         inputs = inputs_of(job)
         folder = base_folder(inputs.base)
-        with ExitStack() as stack:
+        with _quoting_no_row(inputs.set_revision), ExitStack() as stack:
 
             def local(digest: str) -> str:
                 place = blob_store().local_path(digest, on_bytes=lambda count: beat(None, ""))
@@ -59,3 +66,14 @@ class Evaluate:
 
     def revive(self, job: Job) -> None:
         revive_evaluations(job)
+
+
+@contextmanager
+def _quoting_no_row(rows: SetRevision) -> Iterator[None]:
+    """What breaks a child may quote a row: of hidden ones the job's error and log keep the code alone."""
+    try:
+        yield
+    except ChildFailed as failure:
+        if not rows.is_hidden or failure.code in TELLS_NOTHING:
+            raise
+        raise ChildFailed(failure.code, UNTOLD, is_final=failure.is_final) from None

@@ -16,12 +16,15 @@ from catalog.jobs.models import Job
 
 _NO_RESULT = {"code": "result_missing", "detail": "the job ended without a word about this evaluation"}
 
+UNTOLD = "the rows are hidden, so no more is told"
 # Errors whose words are never those of a row.
-_TELLS_NOTHING = frozenset(
+TELLS_NOTHING = frozenset(
     {
+        "adapter_writes_base",
         "base_weights_missing",
         "cancelled",
         "harness_mismatch",
+        "labels_do_not_fit",
         "metric_unknown",
         "no_head",
         "no_tokenizer",
@@ -89,9 +92,9 @@ def _keep(evaluation: Evaluation, row: dict[str, Any], versions: dict[str, Any])
 def _fail(evaluation: Evaluation, error: dict[str, Any]) -> None:
     evaluation.state = EvaluationState.FAILED
     evaluation.error = {key: str(error[key])[:2000] for key in ("code", "detail", "hint") if error.get(key)}
-    if evaluation.set_revision.is_hidden and error.get("code") not in _TELLS_NOTHING:
+    if evaluation.set_revision.is_hidden and error.get("code") not in TELLS_NOTHING:
         # What broke on a row may quote it.
-        evaluation.error = {"code": str(error.get("code")), "detail": "the rows are hidden, so no more is told"}
+        evaluation.error = {"code": str(error.get("code")), "detail": UNTOLD}
     evaluation.save(update_fields=["state", "error"])
 
 

@@ -35,6 +35,10 @@ def refuse(argument: dict[str, Any], report: Report) -> dict[str, Any]:
     raise Refused
 
 
+def quote_a_row(argument: dict[str, Any], report: Report) -> dict[str, Any]:
+    raise ValueError(Path(argument["set"]["files"]["test"]).read_text())
+
+
 def stumble(argument: dict[str, Any], report: Report) -> dict[str, Any]:
     raise KeyError("base_id")
 
