@@ -27,6 +27,12 @@ class Course:
     forgotten: float | None
     gained: float | None
 
+    @property
+    def last_two(self) -> list[Evaluation]:
+        """The two newest versions with a score; empty for fewer."""
+        measured = [cell for cell in self.cells if cell is not None]
+        return measured[-2:] if len(measured) > 1 else []
+
 
 @dataclass(frozen=True)
 class History:

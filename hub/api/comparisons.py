@@ -8,10 +8,12 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
+from catalog.adapters.queries import get_adapter
 from catalog.bases.queries import get_base
 from catalog.errors import InvalidInput
 from catalog.evaluations.boards import Leader, leaders
 from catalog.evaluations.comparing import Comparison, compare
+from catalog.evaluations.history import Course, History, history
 from catalog.evaluations.queries import get_set_revision
 from hub.api.shapes import Output, refuse_unknown_parameters
 
@@ -152,6 +154,32 @@ class BoardOutput(Output):
     results = LeaderOutput(source="rows", many=True)
 
 
+class CourseOutput(Output):
+    """One set: the score of each version, null where it was not measured."""
+
+    set = MeasuredSetOutput(source="set_revision")
+    scores = serializers.SerializerMethodField()
+    gained = serializers.FloatField(allow_null=True)
+    forgotten = serializers.FloatField(allow_null=True)
+
+    @extend_schema_field(ScoreOutput(many=True, allow_null=True))
+    def get_scores(self, course: Course) -> list[dict[str, Any] | None]:
+        """In the order of the versions."""
+        return [dict(ScoreOutput(cell).data) if cell else None for cell in course.cells]
+
+
+class HistoryOutput(Output):
+    """Published versions from the lowest up, and their course on each set."""
+
+    versions = serializers.SerializerMethodField()
+    sets = CourseOutput(source="courses", many=True)
+    mean_forgotten = serializers.FloatField(allow_null=True)
+
+    def get_versions(self, found: History) -> list[str]:
+        """Their names."""
+        return [revision.version.name for revision in found.versions]
+
+
 class CompareView(APIView):
     """Version against version."""
 
@@ -189,6 +217,15 @@ class LeaderboardsView(APIView):
         base = get_base(named) if named else None
         task = request.query_params.get("task", "")[:80]
         return Response(BoardOutput(leaders(request.user, revision, base=base, task=task)).data)
+
+
+class HistoryView(APIView):
+    """The versions of an adapter in sequence."""
+
+    @extend_schema(summary="Scores of an adapter's versions, set by set", responses=HistoryOutput)
+    def get(self, request: Request, namespace: str, name: str) -> Response:
+        adapter = get_adapter(request.user, f"{namespace}/{name}")
+        return Response(HistoryOutput(history(request.user, adapter)).data)
 
 
 def needed(request: Request, name: str) -> str:

@@ -52,6 +52,7 @@ urlpatterns = [
     path("base-models/<path:base_id>/shapes", base_models.BaseModelShapesView.as_view()),
     path("base-models/<path:base_id>/config", base_models.BaseModelConfigView.as_view()),
     path("base-models/<path:base_id>", base_models.BaseModelView.as_view()),
+    path(f"{_ADAPTER}/scores", comparisons.HistoryView.as_view()),
     path(f"{_ADAPTER}/badge.svg", badges.BadgeView.as_view()),
     path(f"{_ADAPTER}/revisions", revisions.RevisionsView.as_view()),
     path(_REVISION, revisions.RevisionView.as_view()),

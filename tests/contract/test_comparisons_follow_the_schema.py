@@ -23,6 +23,9 @@ def test_comparisons_and_boards_answer_as_described(is_hidden):
         answer = client.get(f"{API}/compare", {"a": a, "b": b, "set": "lab/films"})
         assert answer.status_code == 200, answer.content
         check("get", "/compare", answer)
+    answer = client.get(f"{API}/adapters/lab/ner/scores")
+    assert (answer.json()["versions"], answer.json()["sets"][0]["gained"]) == (["1.0.0", "1.1.0"], 0.0)
+    check("get", "/adapters/{namespace}/{name}/scores", answer)
     answer = client.get(f"{API}/leaderboards", {"set": "lab/films"})
     assert len(answer.json()["results"]) == 2
     check("get", "/leaderboards", answer)

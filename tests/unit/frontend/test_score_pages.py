@@ -68,6 +68,13 @@ def test_an_evaluation_says_how_it_was_measured(measured, stranger):
     assert "4.02 ms" in words(section(text, "costs"))
 
 
+def test_all_answers_are_a_link_where_rows_may_be_seen(measured, stranger):
+    text = text_of(stranger.get(f"/evaluations/{measured.second.pk}"))
+    link = re.findall(r'href="(/api/v1/evaluations/[^"]+/predictions)"', text)[0]
+    assert stranger.get(link).json()["digest"] == measured.second.predictions_digest
+    assert "/predictions" not in text_of(stranger.get(f"/evaluations/{measured.hidden.pk}"))
+
+
 def test_a_failed_evaluation_shows_code_and_what_to_do(measured, stranger):
     text = text_of(stranger.get(f"/evaluations/{measured.failed.pk}"))
     assert "<code>labels_do_not_fit</code>" in text
@@ -109,6 +116,8 @@ def test_versions_in_sequence_show_what_was_gained_and_what_was_forgotten(measur
     assert "team/exam@1 accuracy 0.700 0.750 0.900 +0.200 0.000" in text
     assert "team/films@1 accuracy 0.800 0.850 0.600 −0.200 0.250" in text
     assert "Forgotten over all sets: 0.125" in text
+    for link in re.findall(r'href="(/compare[^"]+)"', text_of(stranger.get("/team/sentiment"))):
+        assert "team/sentiment@1.10.0" in text_of(stranger.get(link.replace("&amp;", "&")))
 
 
 @pytest.mark.literature("PEFT vs full FT news classification", "Comprehensive Analysis of Adapter Efficiency")

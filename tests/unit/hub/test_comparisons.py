@@ -5,6 +5,7 @@ from xml.etree import ElementTree
 
 import pytest
 
+from catalog.evaluations.queries import get_set_revision
 from tests.unit.catalog.factories import make_base, make_namespace, make_user
 from tests.unit.catalog.measuring import make_set, measure, publish_for
 from tests.unit.hub.calling import API, assert_error, client_of
@@ -63,6 +64,22 @@ def test_the_board_lists_versions_with_the_base_beside(owner):
     ]
     assert body["results"][0]["base_score"] == {"value": 0.25, "low": 0.15, "high": 0.35}
     assert body["is_whole"] is True
+
+
+@pytest.mark.literature("CL2GEC")
+def test_versions_in_sequence_tell_what_was_gained_and_forgotten(owner):
+    last = publish_for(make_base(owner, "tiny/other"), owner, version="2.0.0", seed=9)
+    measure(last, make_set(last.adapter.namespace, "films", number=2, rows=ROWS), [1, 1, 1, 1])
+    measure(last, get_set_revision(owner, "lab/exam"), [1, 1, 1, 1])
+    body = client_of(None).get(f"{API}/adapters/lab/ner/scores").json()
+    assert body["versions"] == ["1.0.0", "1.1.0", "2.0.0"]
+    exam, films = body["sets"]
+    assert [score["value"] for score in exam["scores"]] == [0.5, 0.75, 1.0]
+    assert (exam["gained"], exam["forgotten"]) == (0.5, -0.25)
+    # On the newest rows only the last version was measured: older scores are of other rows.
+    assert films["set"]["revision"] == 2
+    assert films["scores"][:2] == [None, None]
+    assert body["mean_forgotten"] == 0.0
 
 
 @pytest.mark.parametrize(
