@@ -7,7 +7,10 @@ from catalog.accounts.models import Namespace
 from catalog.accounts.services import role_in
 from catalog.adapters.models import Adapter
 from catalog.errors import NotFound
+from catalog.evaluations.models import EvaluationSet, Policy
 from catalog.search.queries import SearchQuery, search
+
+MOST_LISTED = 50
 
 
 def namespace_page(request: HttpRequest, namespace: str) -> HttpResponse:
@@ -20,12 +23,26 @@ def namespace_page(request: HttpRequest, namespace: str) -> HttpResponse:
     page = search(
         SearchQuery(namespace=found.name, sort="newest"), request.user, cursor=request.GET.get("cursor") or None
     )
+    role = role_in(request.user, found)
     unpublished = Adapter.objects.visible_to(request.user).filter(namespace=found, default_version=None)
     context = {
         "namespace": found,
         "page": page,
         "more_url": f"{request.path}?cursor={page.next_cursor}" if page.next_cursor else "",
         "unpublished": unpublished.select_related("namespace").order_by("name"),
-        "role": role_in(request.user, found),
+        "role": role,
+        "sets": _sets_of(request, found),
+        # As over HTTP: members alone read them.
+        "policies": _policies_of(found) if role else [],
     }
     return render(request, "namespace.html", context)
+
+
+def _sets_of(request: HttpRequest, namespace: Namespace) -> list[EvaluationSet]:
+    found = EvaluationSet.objects.visible_to(request.user).filter(namespace=namespace)
+    return list(found.select_related("namespace").order_by("folded")[:MOST_LISTED])
+
+
+def _policies_of(namespace: Namespace) -> list[Policy]:
+    found = Policy.objects.filter(namespace=namespace).select_related("evaluation_set__namespace")
+    return list(found.order_by("pk")[:MOST_LISTED])

@@ -5,7 +5,7 @@ import re
 import pytest
 from django.test import Client
 
-from catalog.evaluations.models import Evaluation
+from catalog.evaluations.models import Evaluation, Policy
 from catalog.jobs.models import Job
 from frontend.bars import score_bars, size_against_score
 from tests.unit.catalog.measuring import measure
@@ -200,7 +200,7 @@ def test_what_is_not_there_is_a_page_with_its_code(measured, stranger, query, st
 def test_a_review_shows_the_scores_against_the_published_version(measured, as_owner):
     text = text_of(as_owner.get(f"/review/team/sentiment/{measured.pending.commit_id}/"))
     against = words(section(text, "against"))
-    assert re.search(r"team/films@1 0\.850 0\.700 0\.600 to 0\.800 \d+ / \d+ [\d.<]+", against), against
+    assert re.search(r"team/films@1 0\.850 0\.700 0\.600 to 0\.800 \d+ worse \d+ better p [\d.<]+", against), against
     link = re.findall(r'href="(/compare[^"]+)"', section(text, "against"))[0].replace("&amp;", "&")
     assert "1.1.0" in link
     assert as_owner.get(link).status_code == 200
@@ -214,6 +214,16 @@ def test_a_private_set_is_on_no_strangers_page(measured, stranger, as_owner):
         assert "team/films" in text_of(as_owner.get(url)), url
     for url in (f"/evaluations/{measured.second.pk}", "/evaluation-sets/team/films", COMPARE + "team/films"):
         assert stranger.get(url).status_code == 404, url
+
+
+def test_a_namespace_lists_its_sets_and_to_members_what_runs_by_itself(measured, stranger, as_writer):
+    found = measured.films.evaluation_set
+    Policy.objects.create(namespace=found.namespace, evaluation_set=found, language="de", largest_drop=0.01)
+    member = words(section(text_of(as_writer.get("/team")), "policies"))
+    assert "team/films any de measured, at most 0.01 worse than the version before" in member
+    text = text_of(stranger.get("/team"))
+    assert 'id="policies"' not in text
+    assert "team/films" in section(text, "sets")
 
 
 def test_a_hub_without_sets_teaches_how_to_add_one(catalog, stranger):
