@@ -92,7 +92,11 @@ def read_manifest(given: Any) -> Manifest:
 def _typed(given: Any) -> dict[str, Any]:
     if not isinstance(given, dict):
         raise InvalidInput(detail="a manifest is a JSON object", field="manifest")
-    said: dict[str, Any] = {key: value for key, value in plain_value(given).items() if key not in _OF_THE_FOLDER}
+    try:
+        plain: dict[str, Any] = plain_value(given)
+    except RecursionError as error:
+        raise InvalidInput(detail="the manifest is nested too deeply", field="manifest") from error
+    said = {key: value for key, value in plain.items() if key not in _OF_THE_FOLDER}
     for key, value in said.items():
         if key not in _TYPES:
             known = ", ".join(sorted(_TYPES))
