@@ -50,7 +50,7 @@ class LanguageModel:
 
     def __init__(self, bench: Bench) -> None:
         self.bench = bench
-        self.prepared = prepare(bench.asked.set, _kind_of(bench.asked.set))
+        self.prepared = prepare(bench.asked.set, kind_of(bench.asked.set))
         self.texts = Texts(bench.base)
 
     def measure(self, subject: Subject) -> Measured:
@@ -80,7 +80,7 @@ class LanguageModel:
         return measured
 
 
-def _kind_of(asked: AskedSet) -> str:
+def kind_of(asked: AskedSet) -> str:
     """The set's output type. Raises Refused ``harness_missing``, ``option_invalid`` or ``metric_unknown``."""
     if importlib.util.find_spec("lm_eval") is None:
         raise Refused(
@@ -99,6 +99,29 @@ def run_lm_eval(
     model: Any, tokenizer: Any, prepared: Prepared, settings: Settings, report: Callable[[float], None]
 ) -> Measured:
     """Run lm_eval on ``model``, a PeftModel or the base itself, and take its answers apart."""
+    samples, results, used = _ran(model, tokenizer, prepared, settings, report)
+    values = {name: float(results[f"{name},none"]) for name in METRICS[prepared.kind]}
+    answers = _ANSWERS[prepared.kind](samples, prepared)
+    bounds = intervals(answers.statistics, len(samples), settings.seed)
+    return Measured(
+        metrics={name: metric(value, bounds[name], name) | _direction(name) for name, value in values.items()},
+        predictions=answers.columns,
+        used=used,
+    )
+
+
+def choice_likelihoods(
+    model: Any, tokenizer: Any, prepared: Prepared, settings: Settings
+) -> tuple[list[list[float]], dict[str, Any]]:
+    """The log-likelihood of every choice of every row of multiple choice, and how the rows were run."""
+    samples, _, used = _ran(model, tokenizer, prepared, settings, lambda share: None)
+    return [[float(answer[0]) for answer in sample["filtered_resps"]] for sample in samples], used
+
+
+def _ran(
+    model: Any, tokenizer: Any, prepared: Prepared, settings: Settings, report: Callable[[float], None]
+) -> tuple[list[dict[str, Any]], dict[str, Any], dict[str, Any]]:
+    """lm_eval's samples in the order of the rows, its results, and how it was done."""
     longest = longest_tokens(tokenizer, model.config, settings.max_tokens)
     size = settings.batch_size or find_batch_size(prepared.longest_row(tokenizer, longest), model.config, model.device)
     used = Batching(size, found=settings.batch_size is None)
@@ -109,14 +132,8 @@ def run_lm_eval(
 
     halving(work, size, used)
     samples = sorted(said["samples"][TASK], key=lambda sample: sample["doc_id"])
-    values = {name: float(said["results"][TASK][f"{name},none"]) for name in METRICS[prepared.kind]}
-    answers = _ANSWERS[prepared.kind](samples, prepared)
-    bounds = intervals(answers.statistics, len(samples), settings.seed)
-    return Measured(
-        metrics={name: metric(value, bounds[name], name) | _direction(name) for name, value in values.items()},
-        predictions=answers.columns,
-        used=used.as_used() | {"max_tokens": longest, "num_fewshot": prepared.num_fewshot, "rows": len(samples)},
-    )
+    how = {"max_tokens": longest, "num_fewshot": prepared.num_fewshot, "rows": len(samples)}
+    return samples, said["results"][TASK], used.as_used() | how
 
 
 def _direction(name: str) -> dict[str, bool]:
