@@ -4,9 +4,12 @@ from catalog.adapters.commits import VALIDATE_REVISION
 from catalog.bases.services import DESCRIBE_BASE
 from catalog.errors import Conflict
 from catalog.evaluations.grouping import EVALUATE
+from catalog.evaluations.requesting import EVALUATE
+from catalog.evaluations.uncertainty import BAYESIANISE
 from catalog.evidence.services import GATHER_EVIDENCE
 from catalog.jobs.models import Job
 from catalog.uploads.receiving import RECEIVE_UPLOAD
+from workers.bayesianising import Bayesianise
 from workers.description import DescribeBase
 from workers.evaluating import Evaluate
 from workers.evidence import GatherEvidence
@@ -20,6 +23,7 @@ HANDLERS: dict[str, Handler] = {
     RECEIVE_UPLOAD: ReceiveUpload(),
     GATHER_EVIDENCE: GatherEvidence(),
     EVALUATE: Evaluate(),
+    BAYESIANISE: Bayesianise(),
 }
 
 

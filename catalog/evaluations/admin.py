@@ -2,7 +2,7 @@
 
 from django.contrib import admin
 
-from catalog.evaluations.models import Evaluation, EvaluationSet, Policy, SetRevision
+from catalog.evaluations.models import Evaluation, EvaluationSet, Policy, SetRevision, Uncertainty
 from catalog.readonly import ReadOnlyAdmin
 
 
@@ -30,6 +30,15 @@ class EvaluationAdmin(ReadOnlyAdmin):
     list_display = ("id", "revision", "base_model", "set_revision", "state", "cause", "score", "seconds", "measured_at")
     list_filter = ("state", "cause")
     list_select_related = ("revision__adapter__namespace", "base_model", "set_revision__evaluation_set__namespace")
+
+
+@admin.register(Uncertainty)
+class UncertaintyAdmin(ReadOnlyAdmin):
+    """Every uncertainty."""
+
+    list_display = ("id", "revision", "set_revision", "state", "sigma", "seconds", "measured_at")
+    list_filter = ("state",)
+    list_select_related = ("revision__adapter__namespace", "set_revision__evaluation_set__namespace")
 
 
 @admin.register(Policy)

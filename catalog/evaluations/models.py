@@ -1,4 +1,4 @@
-"""EvaluationSet, SetRevision, SetFile, Evaluation, Predictions, Policy."""
+"""EvaluationSet, SetRevision, SetFile, Evaluation, Predictions, Uncertainty, Policy."""
 
 import uuid
 
@@ -7,7 +7,7 @@ from django.db import models
 from django.db.models import Q
 
 from catalog.adapters.models import Visibility
-from catalog.evaluations.querysets import EvaluationQuerySet, EvaluationSetQuerySet
+from catalog.evaluations.querysets import EvaluationQuerySet, EvaluationSetQuerySet, UncertaintyQuerySet
 from catalog.names import fold
 
 
@@ -175,6 +175,40 @@ class Predictions(models.Model):
         Evaluation, on_delete=models.CASCADE, related_name="predictions", primary_key=True
     )
     deflated = models.BinaryField()
+
+
+class Uncertainty(models.Model):
+    """How much noise one revision of an adapter bears on one revision of a set, found by training-free Bayesianisation.
+
+    ``sigma`` is the standard deviation of the noise on its updates; 0 where even the smallest was too much. ``before``
+    and ``after`` hold ``accuracy``, ``ece`` and ``nll`` of the split ``test``, of the adapter itself and of the mean of
+    its sampled answers. ``used`` holds every try of the search, and all that is needed to do the same again.
+    """
+
+    id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
+    revision = models.ForeignKey("adapters.Revision", on_delete=models.CASCADE, related_name="uncertainties")
+    set_revision = models.ForeignKey(SetRevision, on_delete=models.CASCADE, related_name="uncertainties")
+    state = models.CharField(max_length=16, choices=EvaluationState, default=EvaluationState.WAITING)
+    job = models.ForeignKey("jobs.Job", null=True, blank=True, on_delete=models.SET_NULL, related_name="uncertainties")
+    requested_by = models.ForeignKey(settings.AUTH_USER_MODEL, null=True, on_delete=models.SET_NULL, related_name="+")
+    settings = models.JSONField(default=dict)
+    error = models.JSONField(null=True, blank=True)
+    sigma = models.FloatField(null=True, blank=True)
+    before = models.JSONField(default=dict)
+    after = models.JSONField(default=dict)
+    used = models.JSONField(default=dict)
+    versions = models.JSONField(default=dict)
+    seconds = models.FloatField(null=True, blank=True)
+    created_at = models.DateTimeField(auto_now_add=True)
+    measured_at = models.DateTimeField(null=True, blank=True)
+
+    objects = UncertaintyQuerySet.as_manager()
+
+    class Meta:
+        ordering = ["-created_at", "-id"]
+
+    def __str__(self) -> str:
+        return f"uncertainty of {self.revision} on {self.set_revision}"
 
 
 class Policy(models.Model):

@@ -10,7 +10,7 @@ from catalog.accounts.querysets import WRITE_ROLES, Actor, is_staff, namespaces_
 from catalog.names import fold, split_full_name
 
 if TYPE_CHECKING:
-    from catalog.evaluations.models import Evaluation, EvaluationSet  # noqa: F401  (named in the base classes below)
+    from catalog.evaluations.models import Evaluation, EvaluationSet, Uncertainty  # noqa: F401  (named in the base classes below)
 
 
 class EvaluationSetQuerySet(models.QuerySet["EvaluationSet", "EvaluationSet"]):
@@ -51,3 +51,16 @@ class EvaluationQuerySet(models.QuerySet["Evaluation", "Evaluation"]):
     def measured(self) -> "EvaluationQuerySet":
         """Those that have a score."""
         return self.filter(state="measured")
+
+
+class UncertaintyQuerySet(models.QuerySet["Uncertainty", "Uncertainty"]):
+    """Uncertainties by who may see them."""
+
+    def visible_to(self, actor: Actor) -> "UncertaintyQuerySet":
+        """Those of which the actor may see both the set and the revision."""
+        sets = apps.get_model("evaluations", "EvaluationSet")._default_manager
+        revisions = apps.get_model("adapters", "Revision")._default_manager
+        return self.filter(
+            revision__in=revisions.visible_to(actor).values("pk"),
+            set_revision__evaluation_set__in=sets.visible_to(actor).values("pk"),
+        )

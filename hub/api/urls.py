@@ -17,6 +17,7 @@ from hub.api import (
     policies,
     resolve,
     revisions,
+    uncertainty,
     uploads,
     versions,
 )
@@ -58,6 +59,7 @@ urlpatterns = [
     path(_REVISION, revisions.RevisionView.as_view()),
     path(f"{_REVISION}/evidence", revisions.EvidenceView.as_view()),
     path(f"{_REVISION}/reviews", revisions.ReviewsView.as_view()),
+    path(f"{_ADAPTER}/uncertainty", uncertainty.UncertaintyView.as_view()),
     path(f"{_ADAPTER}/versions", versions.VersionsView.as_view()),
     path(_VERSION, versions.VersionView.as_view()),
     path(f"{_VERSION}/yank", versions.YankView.as_view()),

@@ -9,7 +9,7 @@ import typer
 
 from ..errors import HubError, UsageError
 from ..output import report_error
-from . import account, bases, catalog, checking, eval_sets, evaluating, reviewing, transfer
+from . import account, bases, calibrating, catalog, checking, eval_sets, evaluating, reviewing, transfer
 
 app = typer.Typer(
     name="hubclient",
@@ -20,7 +20,7 @@ app = typer.Typer(
     add_completion=False,
     rich_markup_mode=None,
 )
-for room in (account, transfer, catalog, checking, evaluating):
+for room in (account, transfer, catalog, checking, evaluating, calibrating):
     room.register(app)
 app.add_typer(bases.app, name="base-model")
 app.add_typer(eval_sets.app, name="eval-set")
