@@ -16,7 +16,7 @@ from catalog.errors import Conflict, Gone, InvalidInput, NotPermitted, Unprocess
 from catalog.evaluations.fitting import require_fit, require_measurable, require_rows
 from catalog.evaluations.models import EvaluationState, Harness, SetRevision, Uncertainty
 from catalog.evaluations.options import read_settings
-from catalog.evaluations.queries import get_set_revision
+from catalog.evaluations.queries import get_set_revision, rows_hidden
 from catalog.jobs.models import Job
 from catalog.jobs.services import submit
 
@@ -60,10 +60,9 @@ def request_uncertainty(
 def uncertainties_of(actor: Actor, adapter: Adapter) -> QuerySet[Uncertainty]:
     """Those of an adapter's revisions that ``actor`` may see, newest first."""
     found = Uncertainty.objects.visible_to(actor).filter(revision__adapter=adapter)
-    return found.select_related("revision__version", "revision__adapter__namespace", *_SET)
-
-
-_SET = ("set_revision__evaluation_set__namespace",)
+    return found.select_related(
+        "revision__version", "revision__adapter__namespace", "set_revision__evaluation_set__namespace"
+    )
 
 
 def read_uncertainty_settings(given: dict[str, Any]) -> dict[str, Any]:
@@ -158,7 +157,12 @@ def _submit(actor: User, revision: Revision, on: SetRevision, settings: dict[str
 
 
 def _require_right(actor: User, revision: Revision, on: SetRevision) -> None:
-    if any(role_in(actor, place) in WRITE_ROLES for place in (on.evaluation_set.namespace, revision.adapter.namespace)):
+    """As for evaluations; the search scores a few drawn rows, so hidden ones are searched by their own people alone."""
+    if role_in(actor, on.evaluation_set.namespace) in WRITE_ROLES:
+        return
+    if on.is_hidden:
+        raise rows_hidden(on)
+    if role_in(actor, revision.adapter.namespace) in WRITE_ROLES:
         return
     raise NotPermitted(
         detail=f"to measure {revision} on {on} you must write where one of them lives",

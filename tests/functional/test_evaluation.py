@@ -118,3 +118,22 @@ def test_the_same_asked_again_has_the_same_digest(people: People, world: World):
     assert first["predictions_digest"] == second["predictions_digest"]
     assert first["metrics"] == second["metrics"]
     assert first["used"]["rows"] == 50
+
+
+@pytest.mark.literature("TFB (Training-Free Bayesianization)")
+def test_the_noise_that_an_adapter_bears_is_searched_and_its_calibration_measured_before_and_after(
+    people: People, world: World
+):
+    settings = {"samples": 3, "anchor_rows": 60, "tolerance": 0.05}
+    body = {"version": "1.0.0", "evaluation_set": SET, "settings": settings}
+    asked = people.pusher("POST", "/adapters/team/domains/uncertainty", json=body, expect=202)
+    assert people.pusher.wait(asked["job"], seconds=300)["state"] == "succeeded"
+    row = people.pusher("GET", "/adapters/team/domains/uncertainty", expect=200)["results"][0]
+    assert (row["id"], row["state"], row["error"]) == (asked["id"], "measured", None)
+    assert row["sigma"] > 0
+    used = row["used"]
+    assert (used["anchor_rows"], used["test_rows"], used["anchor_split"]) == (60, 120, "train")
+    assert used["anchor_before"]["accuracy"] - used["anchor_after"]["accuracy"] <= 0.05
+    scores = [row for row in measure(people, adapters=["team/domains@1.0.0"]) if row["version"]]
+    assert row["before"]["accuracy"] == pytest.approx(scores[0]["score"])
+    assert row["before"]["ece"] == pytest.approx(scores[0]["metrics"]["calibration_error"]["value"], abs=1e-6)

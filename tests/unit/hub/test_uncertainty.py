@@ -131,3 +131,11 @@ def test_on_a_private_set_it_is_seen_by_nobody_else(owner, revision):
     stranger = client_of(make_user("stranger"))
     assert stranger.get(PATH).json()["results"] == []
     assert_error(ask(stranger, on="lab/secret"), 404, "set_not_found")
+
+
+def test_the_rows_of_a_hidden_set_are_searched_by_its_own_people_alone(owner, revision):
+    other = make_user("other")
+    make_namespace(other, "exam")
+    make_set(other, "exam/mood", is_hidden=True)
+    assert_error(ask(client_of(owner), on="exam/mood"), 403, "rows_hidden")
+    assert ask(client_of(other), on="exam/mood").status_code == 202
