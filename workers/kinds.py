@@ -4,7 +4,6 @@ from catalog.adapters.commits import VALIDATE_REVISION
 from catalog.bases.services import DESCRIBE_BASE
 from catalog.errors import Conflict
 from catalog.evaluations.grouping import EVALUATE
-from catalog.evaluations.requesting import EVALUATE
 from catalog.evaluations.uncertainty import BAYESIANISE
 from catalog.evidence.services import GATHER_EVIDENCE
 from catalog.jobs.models import Job
