@@ -5,7 +5,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('evaluations', '0005_evaluations'),
+        ('evaluations', '0006_evaluations_of_revisions'),
         ('jobs', '0003_workers_clocks'),
     ]
 
@@ -14,5 +14,10 @@ class Migration(migrations.Migration):
             model_name='evaluation',
             name='job',
             field=models.ForeignKey(blank=True, null=True, on_delete=django.db.models.deletion.SET_NULL, related_name='evaluations', to='jobs.job'),
+        ),
+        migrations.AddField(
+            model_name='uncertainty',
+            name='job',
+            field=models.ForeignKey(blank=True, null=True, on_delete=django.db.models.deletion.SET_NULL, related_name='uncertainties', to='jobs.job'),
         ),
     ]
