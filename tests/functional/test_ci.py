@@ -33,6 +33,8 @@ def run_script(
         "HOME": home,
         "HUB_URL": hub.url,
         "HUB_BASE": base,
+        # The client of this checkout, whatever is installed.
+        "PYTHONPATH": str(REPOSITORY),
         **more,
     }
     if api is not None:
