@@ -27,6 +27,8 @@ _USED = (
     ("tokenizer", "Tokenizer"),
 )
 
+_MOST_LAYERS = 200
+
 
 @dataclass(frozen=True)
 class ScoreLine:
@@ -74,6 +76,25 @@ class Cost:
     def merged_overhead(self) -> float | None:
         """The same once it is merged."""
         return _over(self.merged_milliseconds, self.base_milliseconds)
+
+
+@dataclass(frozen=True)
+class Layer:
+    """One layer that the adapter touches: how far it moves the states, and the score with it left out there."""
+
+    number: Any
+    effect: float | None
+    score_without: float | None
+
+
+@dataclass(frozen=True)
+class Inside:
+    """Shares of active activations with the adapter and without, and the layers."""
+
+    density: float | None
+    density_base: float | None
+    rows: Any
+    layers: list[Layer]
 
 
 def score_lines(pairs: Sequence[tuple[Evaluation, Evaluation | None]]) -> list[ScoreLine]:
@@ -152,6 +173,27 @@ def cost_rows(evaluation: Evaluation) -> list[Row]:
         Row("Rows a second", as_text(cost.rows_per_second)),
     ]
     return [row for row in rows if row.value]
+
+
+def inside_of(evaluation: Evaluation) -> Inside | None:
+    """What the adapter does inside the model, where somebody asked for the analysis."""
+    said = evaluation.efficiency.get("analysis")
+    if not isinstance(said, dict):
+        return None
+    layers = [row for row in said.get("layers") or [] if isinstance(row, dict)][:_MOST_LAYERS]
+    return Inside(
+        density=_number_of(said.get("activation_density")),
+        density_base=_number_of(said.get("activation_density_base")),
+        rows=said.get("rows"),
+        layers=[
+            Layer(row.get("layer"), _number_of(row.get("effect")), _number_of(row.get("score_without")))
+            for row in layers
+        ],
+    )
+
+
+def _number_of(value: Any) -> float | None:
+    return float(value) if _is_number(value) else None
 
 
 def _milliseconds(value: float | None) -> str:

@@ -101,9 +101,9 @@ def p_value(value: float) -> str:
 
 
 @register.filter
-def share(value: float) -> str:
-    """A share of rows: ``1.2 %``."""
-    return f"{value * 100:.1f} %"
+def share(value: float | None) -> str:
+    """A share: ``1.2 %``."""
+    return f"{value * 100:.1f} %" if isinstance(value, int | float) else "–"
 
 
 @register.filter

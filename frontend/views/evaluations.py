@@ -18,7 +18,7 @@ from catalog.evaluations.queries import get_evaluation
 from catalog.evaluations.requesting import run_again
 from catalog.evaluations.standing import with_bases
 from catalog.jobs.models import Job
-from frontend.scores import cost_rows, how_measured, metric_rows, score_lines
+from frontend.scores import cost_rows, how_measured, inside_of, metric_rows, score_lines
 
 
 @never_cache
@@ -32,6 +32,7 @@ def evaluation_page(request: HttpRequest, evaluation_id: UUID) -> HttpResponse:
         "metrics": metric_rows(evaluation),
         "how": how_measured(evaluation),
         "costs": cost_rows(evaluation),
+        "inside": inside_of(evaluation),
         "line": score_lines(with_bases(request.user, [evaluation]))[0] if evaluation.score is not None else None,
         "job": Job.objects.visible_to(request.user).filter(evaluations=evaluation).first(),
         "can_run": may_run(request, evaluation),

@@ -31,6 +31,9 @@ def evaluate(
     max_tokens: Annotated[
         int | None, typer.Option(min=1, help="Longest input; the model's limit when left out.")
     ] = None,
+    has_analysis: Annotated[
+        bool, typer.Option("--analysis", help="Also what each layer changes and is worth.")
+    ] = False,
     is_waiting: Annotated[bool, typer.Option("--wait/--no-wait", help="Wait for the scores.")] = False,
     timeout: Timeout = None,
     url: HubUrl = None,
@@ -39,7 +42,10 @@ def evaluate(
     """Measure adapters on a set. Example: hubclient eval team/sentiment@1.0.0 --set team/films --wait"""
     from .. import evaluations
 
-    settings = {"with_probe": with_probe or None, "limit": limit, "seed": seed, "max_tokens": max_tokens}
+    settings = {
+        "with_probe": with_probe or None, "limit": limit, "seed": seed, "max_tokens": max_tokens,
+        "analysis": has_analysis or None,
+    }  # fmt: skip
     with open_hub(url) as hub, output.progress("Measuring", is_bytes=False, is_quiet=is_json or not is_waiting) as call:
         answer = evaluations.request(hub, names, evaluation_set, settings)
         if is_waiting:

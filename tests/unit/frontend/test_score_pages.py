@@ -9,7 +9,7 @@ from catalog.evaluations.models import Evaluation, Policy
 from catalog.jobs.models import Job
 from frontend.bars import score_bars, size_against_score
 from tests.unit.catalog.measuring import measure
-from tests.unit.frontend.measured import right
+from tests.unit.frontend.measured import COSTS, right
 
 COMPARE = "/compare?a=team/sentiment@1.0.0&b=team/sentiment@1.1.0&set="
 
@@ -73,6 +73,17 @@ def test_all_answers_are_a_link_where_rows_may_be_seen(measured, stranger):
     link = re.findall(r'href="(/api/v1/evaluations/[^"]+/predictions)"', text)[0]
     assert stranger.get(link).json()["digest"] == measured.second.predictions_digest
     assert "/predictions" not in text_of(stranger.get(f"/evaluations/{measured.hidden.pk}"))
+
+
+@pytest.mark.literature("Hidden Space of Language Adapters", "DEFT (activation density)")
+def test_an_analysis_shows_what_each_layer_changes_and_is_worth(measured, stranger):
+    layers = [{"layer": 0, "effect": 0.0125, "score_without": 0.8}, {"layer": 1, "effect": 0.2, "score_without": None}]
+    inside = {"activation_density": 0.31, "activation_density_base": 0.42, "layers": layers, "rows": 40}
+    Evaluation.objects.filter(pk=measured.second.pk).update(efficiency=COSTS | {"analysis": inside})
+    text = words(section(text_of(stranger.get(f"/evaluations/{measured.second.pk}")), "inside"))
+    assert "31.0 % with the adapter, 42.0 % without" in text
+    assert "0 0.0125 0.800 1 0.200 –" in text
+    assert 'id="inside"' not in text_of(stranger.get(f"/evaluations/{measured.first.pk}"))
 
 
 def test_a_failed_evaluation_shows_code_and_what_to_do(measured, stranger):

@@ -115,11 +115,14 @@ def test_eval_without_wait_names_the_job(run, settings):
 
 def test_eval_as_json_is_the_hubs_answer(run):
     worker.shares.append(0.9)
-    code, out, err = run("eval", "team/sentiment@1.1.0", "--set", "team/films", "--limit", "20", "--wait", "--json")
+    code, out, err = run(
+        "eval", "team/sentiment@1.1.0", "--set", "team/films", "--limit", "20", "--analysis", "--wait", "--json"
+    )
     answer = json.loads(out)
     assert (code, err) == (0, "")
     assert answer["evaluations"][0]["score"] == 0.9
-    assert answer["evaluations"][0]["settings"]["limit"] == 20
+    settings = answer["evaluations"][0]["settings"]
+    assert (settings["limit"], settings["analysis"], settings["with_probe"]) == (20, True, False)
     assert answer["jobs"][0]["kind"] == "evaluate"
 
 
