@@ -120,7 +120,6 @@ def test_the_same_asked_again_has_the_same_digest(people: People, world: World):
     assert first["used"]["rows"] == 50
 
 
-@pytest.mark.literature("TFB (Training-Free Bayesianization)")
 def test_the_noise_that_an_adapter_bears_is_searched_and_its_calibration_measured_before_and_after(
     people: People, world: World
 ):

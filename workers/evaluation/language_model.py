@@ -128,7 +128,15 @@ def _ran(
     said: dict[str, Any] = {}
 
     def work(batch_size: int) -> None:
-        said.update(_evaluate(model, tokenizer, prepared, settings.seed, longest, batch_size, report))
+        try:
+            said.update(_evaluate(model, tokenizer, prepared, settings.seed, longest, batch_size, report))
+        except AssertionError as error:
+            # lm_eval's own check of each row.
+            raise Refused(
+                "rows_malformed",
+                f"a row's answer has no token, or more than the {longest} that this model reads",
+                "Ask for more `max_tokens`, or use a set with shorter answers.",
+            ) from error
 
     halving(work, size, used)
     samples = sorted(said["samples"][TASK], key=lambda sample: sample["doc_id"])

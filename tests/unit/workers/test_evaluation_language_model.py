@@ -199,6 +199,12 @@ def test_a_set_that_cannot_be_asked_is_refused_before_any_weights_are_loaded(
     assert all(words in error["detail"] for error in errors)
 
 
+def test_an_answer_that_is_longer_than_the_model_reads_is_refused_with_its_reason(world):
+    error = evaluate(asked(world, CHOICE | {"doc_to_choice": ["yes", "no " * 300, "a", "b"]}), say_nothing)
+    assert {row["error"]["code"] for row in error["results"]} == {"rows_malformed"}
+    assert "128" in error["results"][0]["error"]["detail"]
+
+
 def test_an_adapter_of_another_task_is_refused_and_the_others_are_measured(world, tmp_path):
     said = asked(world, CHOICE, limit=5)
     config = json.loads((world["adapter"] / "adapter_config.json").read_text()) | {"task_type": "SEQ_CLS"}
