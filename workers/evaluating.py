@@ -21,6 +21,9 @@ from catalog.store import blob_store
 from workers.base_weights import base_folder
 from workers.children import Beat, ChildFailed
 
+# Weights, configs and tokenizers; nothing else of an adapter is fetched from the store.
+_READ = (".safetensors", ".json", ".txt", ".model", ".jinja")
+
 
 class Evaluate:
     """Lays out the base, the set and every adapter's files; the child measures, and results are kept one by one."""
@@ -48,7 +51,7 @@ class Evaluate:
                         "evaluation_id": subject.evaluation_id,
                         "files": None
                         if subject.files is None
-                        else {path: local(digest) for path, digest in subject.files.items()},
+                        else {path: local(digest) for path, digest in subject.files.items() if path.endswith(_READ)},
                         "settings": subject.settings,
                     }
                     for subject in inputs.subjects

@@ -57,6 +57,11 @@ class Base:
             raise Refused("no_head", "the base model's files hold no language head, so that it writes no text")
         return loaded.model
 
+    @property
+    def dtype(self) -> str:
+        """Of the weights that were loaded last; empty before."""
+        return str(self._loaded.model.dtype).removeprefix("torch.") if self._loaded else ""
+
     def forget(self) -> None:
         """Load anew next time: an adapter changed what was loaded."""
         self._key, self._loaded = None, None

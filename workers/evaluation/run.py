@@ -94,6 +94,7 @@ def _used(bench: Bench, subject: Subject) -> dict[str, Any]:
         "device": device.type,
         "device_name": torch.cuda.get_device_name(device) if device.type == "cuda" else "",
         "threads": torch.get_num_threads(),
+        "dtype": bench.base.dtype,
         "base_weights_digest": bench.base.weights_digest,
     }
 

@@ -75,6 +75,7 @@ def test_one_job_measures_adapters_and_base_and_leaves_no_folder_behind(base, we
     assert first.predictions_digest != second.predictions_digest
     assert len(predictions_of(first)["answer"]) == 20
     assert (first.used["threads"], first.used["head"], alone.used["head"]) == (1, "adapter", "probe")
+    assert first.used["dtype"] == "float32"
     assert first.versions["harness"]
     assert list(scratch.glob("evaluation-*")) == []
 
