@@ -29,11 +29,17 @@ def request(hub: Hub, names: Iterable[str], evaluation_set: str, settings: Mappi
 def await_all(
     hub: Hub, requested: Mapping[str, Any], *, timeout_seconds: float | None, on_progress: JobProgress | None
 ) -> list[dict[str, Any]]:
-    """The evaluations once their jobs have ended, each measured or failed."""
-    waiting = [row for row in requested["evaluations"] if row["state"] == "waiting"]
-    for job in dict.fromkeys(row["job"] for row in waiting if row.get("job")):
-        hub.wait(str(job), timeout_seconds=timeout_seconds, on_progress=on_progress, is_raising=False)
-    return [hub.evaluation(row["id"]) for row in requested["evaluations"]]
+    """The evaluations once their jobs have ended, each measured or failed.
+
+    A job that died is followed by two of half its size, which are waited for too.
+    """
+    rows, ended = list(requested["evaluations"]), set[str]()
+    while jobs := {str(row["job"]) for row in rows if row["state"] == "waiting" and row.get("job")} - ended:
+        for job in sorted(jobs):
+            hub.wait(job, timeout_seconds=timeout_seconds, on_progress=on_progress, is_raising=False)
+        ended |= jobs
+        rows = [hub.evaluation(row["id"]) for row in rows]
+    return rows
 
 
 def raise_if_not_measured(evaluation: Mapping[str, Any]) -> None:

@@ -12,6 +12,7 @@ from catalog.errors import Conflict
 from catalog.evaluations.answers import pack
 from catalog.evaluations.models import Evaluation, EvaluationState, Predictions
 from catalog.evaluations.policies import publish_measured
+from catalog.evaluations.splitting import split_job
 from catalog.jobs.models import Job
 
 _NO_RESULT = {"code": "result_missing", "detail": "the job ended without a word about this evaluation"}
@@ -58,8 +59,14 @@ def record_results(job: Job, outcome: dict[str, Any]) -> dict[str, Any]:
 
 
 def abandon_evaluations(job: Job, error: dict[str, Any]) -> None:
-    """The job ended badly: everything that still waits for it failed for that reason."""
-    for evaluation in _waiting(job):
+    """The job ended badly: everything that still waits for it failed for that reason, or is measured in smaller jobs.
+
+    A child that died says nothing of which subject it died.
+    """
+    waiting = _waiting(job)
+    if split_job(job, error, waiting):
+        return
+    for evaluation in waiting:
         _fail(evaluation, error)
 
 

@@ -172,9 +172,9 @@ def test_a_job_that_ends_badly_says_so_in_each_evaluation_and_a_retry_brings_the
     classifier(owner, base)
     adapter, of_base = asked(owner, "lab/ner")
     job = job_of(adapter)
-    abandon_evaluations(job, {"code": "resource_limit", "detail": "it needed more than 8 GiB"})
+    abandon_evaluations(job, {"code": "internal_error", "detail": "the store was away"})
     adapter.refresh_from_db()
-    assert (adapter.state, adapter.error["code"]) == ("failed", "resource_limit")
+    assert (adapter.state, adapter.error["code"]) == ("failed", "internal_error")
     revive_evaluations(job)
     assert set(Evaluation.objects.values_list("state", "error")) == {("waiting", None)}
     record_results(job, {"results": [measured_row(row, 0.5) for row in (adapter, of_base)]})

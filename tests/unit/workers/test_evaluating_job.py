@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from catalog.adapters.models import Revision
 from catalog.evaluations.models import Evaluation
 from catalog.evaluations.queries import predictions_of
 from catalog.evaluations.requesting import request_evaluations
@@ -14,7 +15,8 @@ from tests.unit.catalog.evaluating import classifier, json_lines, make_set
 from tests.unit.catalog.factories import make_base, make_namespace, make_user
 from tests.unit.workers.small_models import make_adapter, sentences
 from tests.unit.workers.small_models import make_base as make_small_model
-from workers.children import wait_until_warm
+from workers import supervisor
+from workers.children import ChildFailed, wait_until_warm
 from workers.supervisor import supervise
 
 pytest.importorskip("torch", reason="evaluations run on torch")
@@ -49,11 +51,15 @@ def pushed(base, weights: Path, folder: Path, *, seed: int) -> str:
 
 
 def asked(base, *names: str, **settings: Any) -> list[Evaluation]:
+    """Evaluations of these versions, or of the base alone, after one job has run."""
     rows = {"test": json_lines(sentences(20)), "train": json_lines(sentences(40, seed=1))}
     make_set(base.created_by, files=rows)
     chosen = {"efficiency": False, **settings}
+    if not names:
+        chosen["with_probe"] = True
+    alone = {} if names else {"base_model": base.name}
     requested = request_evaluations(
-        base.created_by, adapters=names, evaluation_set="lab/mood", settings=chosen
+        base.created_by, adapters=names, evaluation_set="lab/mood", settings=chosen, **alone
     ).evaluations
     assert supervise(queue="gpu")
     for row in requested:
@@ -95,7 +101,30 @@ def test_without_weights_on_the_worker_every_evaluation_says_where_they_belong(
 
 
 def test_an_evaluation_has_a_time_limit_of_its_own(base, weights, tmp_path, settings):
-    name = pushed(base, weights, tmp_path / "1", seed=1)
     settings.HUB_EVALUATION_SECONDS = 0
-    first, _ = asked(base, name)
-    assert (first.state, first.error["code"]) == ("failed", "resource_limit")
+    [alone] = asked(base)
+    assert (alone.state, alone.error["code"]) == ("failed", "resource_limit")
+
+
+def test_one_that_kills_its_child_is_found_by_halving_and_the_others_are_measured(base, weights, tmp_path, monkeypatch):
+    names = [pushed(base, weights, tmp_path / str(seed), seed=seed) for seed in (1, 2, 3)]
+    killer = Revision.objects.get(adapter__name="a2")
+    plain, sizes = supervisor.run_in_child, []
+
+    def run_in_child(function: str, argument: dict[str, Any], **limits: Any) -> dict[str, Any]:
+        named = {subject["evaluation_id"] for subject in argument["subjects"]}
+        sizes.append(len(named))
+        if named & {str(row.pk) for row in Evaluation.objects.filter(revision=killer)}:
+            raise ChildFailed("resource_limit", "it needed more than 8192 MiB of memory", is_final=True)
+        return plain(function, argument, **limits)
+
+    monkeypatch.setattr(supervisor, "run_in_child", run_in_child)
+    requested = asked(base, *names)
+    while supervise(queue="gpu"):
+        pass
+    states = {row.revision and row.revision.adapter.name: Evaluation.objects.get(pk=row.pk) for row in requested}
+    assert {name: row.state for name, row in states.items()} == {
+        "a1": "measured", "a2": "failed", "a3": "measured", None: "measured",
+    }  # fmt: skip
+    assert states["a2"].error["code"] == "resource_limit"
+    assert sorted(sizes, reverse=True) == [4, 2, 2, 1, 1]
