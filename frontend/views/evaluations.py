@@ -1,6 +1,7 @@
 """One evaluation: its metrics with intervals, how it was measured, and the button that measures it again."""
 
 from typing import Any, cast
+from urllib.parse import urlencode
 from uuid import UUID
 
 from django.contrib import messages
@@ -33,6 +34,8 @@ def evaluation_page(request: HttpRequest, evaluation_id: UUID) -> HttpResponse:
         "how": how_measured(evaluation),
         "costs": cost_rows(evaluation),
         "inside": inside_of(evaluation),
+        "badge_url": _badge_url(evaluation),
+        "hub_url": request.build_absolute_uri("/").rstrip("/"),
         "line": score_lines(with_bases(request.user, [evaluation]))[0] if evaluation.score is not None else None,
         "job": Job.objects.visible_to(request.user).filter(evaluations=evaluation).first(),
         "can_run": may_run(request, evaluation),
@@ -56,3 +59,11 @@ def may_run(request: HttpRequest, evaluation: Evaluation) -> bool:
     if evaluation.revision is not None:
         places.append(evaluation.revision.adapter.namespace)
     return request.user.is_authenticated and any(role_in(request.user, place) in WRITE_ROLES for place in places)
+
+
+def _badge_url(evaluation: Evaluation) -> str:
+    """The address of the adapter's badge on this set, for what everybody may see; empty otherwise."""
+    revision, on = evaluation.revision, evaluation.set_revision.evaluation_set
+    if revision is None or revision.state != "published" or "private" in (revision.adapter.visibility, on.visibility):
+        return ""
+    return f"/api/v1/adapters/{revision.adapter.full_name}/badge.svg?{urlencode({'set': on.full_name}, safe='/')}"

@@ -68,6 +68,23 @@ def test_an_evaluation_says_how_it_was_measured(measured, stranger):
     assert "4.02 ms" in words(section(text, "costs"))
 
 
+def test_a_published_score_offers_its_badge_and_a_private_one_does_not(measured, stranger, as_owner):
+    url = f"/evaluations/{measured.second.pk}"
+    address = re.findall(r'<img src="(/api/v1/[^"]+)"', text_of(stranger.get(url)))[0].replace("&amp;", "&")
+    assert "0.85 (0.75 to 0.95)" in text_of(stranger.get(address))
+    measured.films.evaluation_set.visibility = "private"
+    measured.films.evaluation_set.save()
+    assert "badge.svg" not in text_of(as_owner.get(url))
+
+
+@pytest.mark.literature("GDA CLIP baseline")
+def test_the_closed_form_classifier_stands_beside_the_base_model(measured, stranger):
+    gda = {"value": 0.475, "low": 0.4, "high": 0.5, "higher_is_better": True}
+    Evaluation.objects.filter(pk=measured.alone.pk).update(metrics={**measured.alone.metrics, "gda": gda})
+    board = words(section(text_of(stranger.get("/evaluation-sets/team/films")), "board"))
+    assert "0.500 0.400 to 0.600 linear probe , closed form (GDA) 0.475" in board
+
+
 def test_all_answers_are_a_link_where_rows_may_be_seen(measured, stranger):
     text = text_of(stranger.get(f"/evaluations/{measured.second.pk}"))
     link = re.findall(r'href="(/api/v1/evaluations/[^"]+/predictions)"', text)[0]
