@@ -112,6 +112,21 @@ def test_huge_output_is_refused_and_takes_no_memory_from_the_worker(template):
     assert refusal(template).code in {"template_refused", "resource_limit"}
 
 
+@pytest.mark.parametrize(
+    "template",
+    [
+        "{% set n = namespace(s='xxxxxxxxxx') %}{% for a in range(60) %}{% set n.s = n.s ~ n.s %}{% endfor %}{{ n.s }}",
+        "{{ 'x'.ljust(5000000000) }}",
+    ],
+)
+def test_a_child_that_may_load_cuda_has_a_limit_on_memory_while_it_renders(template):
+    argument = {"template": template, "row": {}}
+    with pytest.raises(ChildFailed) as failed:
+        run_in_child(RENDER, argument, memory_bytes=64 << 30, seconds=SECONDS, is_memory_watched=True)
+    assert failed.value.code == "template_refused"
+    assert "memory" in failed.value.detail
+
+
 def test_many_small_outputs_are_bounded_together():
     error = refusal("{{ text * 10000 }}", rows=2000)
     assert error.code == "template_refused"

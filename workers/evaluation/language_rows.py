@@ -82,9 +82,9 @@ def prepare(asked: AskedSet, kind: str) -> Prepared:
     if num_fewshot and "train" not in asked.files:
         raise Refused("option_invalid", "num_fewshot needs a split 'train' to take examples from")
     reader = _Reader(asked, kind)
+    asked_rows, examples = _rows(asked, "test"), _rows(asked, "train") if num_fewshot else []
     with bounded_time():
-        rows = [reader.row(row, number) for number, row in enumerate(_rows(asked, "test"), start=1)]
-        examples = _rows(asked, "train") if num_fewshot else []
+        rows = [reader.row(row, number) for number, row in enumerate(asked_rows, start=1)]
         shots = [reader.row(row, number) for number, row in enumerate(examples, start=1)]
     if len(shots) < num_fewshot:
         raise Refused("option_invalid", f"num_fewshot is {num_fewshot}, but split 'train' has {len(shots)} rows")

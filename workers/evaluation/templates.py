@@ -5,6 +5,7 @@ import resource
 import signal
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Any
 
 from jinja2 import StrictUndefined, Template, TemplateError
@@ -16,6 +17,7 @@ MOST_TEMPLATE_CHARACTERS = 20_000
 MOST_CHARACTERS = 100_000  # of one rendered text
 MOST_CHARACTERS_IN_ALL = 64_000_000
 MOST_SECONDS = 20  # for all rows of a set
+MOST_BYTES = 1 << 30
 _MOST_BITS = 128
 _HINT = "A template sees the columns of its row and Jinja's own filters; see the manifest's `template`."
 _REMOVED_GLOBALS = ("lipsum", "cycler", "joiner")
@@ -69,30 +71,43 @@ def render_rows(source: str, rows: Iterable[Mapping[str, Any]], *, part: str = "
 def bounded_time(seconds: int = MOST_SECONDS) -> Iterator[None]:
     """Raise Refused ``template_refused`` in the block after ``seconds``; for the main thread of a child.
 
-    Where one operation of C never comes back to Python, the processor limit ends the child a little later.
+    Where one operation of C never comes back to Python, the processor limit ends the child a little later. The address
+    space may grow by a GiB only: a child that may load CUDA has no limit of its own on it.
     """
 
     def stop(_number: int, _frame: object) -> None:
         raise _TooLong
 
-    soft, hard = resource.getrlimit(resource.RLIMIT_CPU)
     usage = resource.getrusage(resource.RUSAGE_SELF)
-    spent = int(usage.ru_utime + usage.ru_stime)
-    lowered = spent + 2 * seconds + 1
-    is_lower = soft == resource.RLIM_INFINITY or lowered < soft
+    spent_seconds = int(usage.ru_utime + usage.ru_stime)
+    mapped_bytes = int(Path("/proc/self/statm").read_text().split()[0]) * resource.getpagesize()
     before = signal.signal(signal.SIGALRM, stop)
     signal.setitimer(signal.ITIMER_REAL, seconds)
-    if is_lower:
-        resource.setrlimit(resource.RLIMIT_CPU, (lowered, hard))
     try:
-        yield
+        with (
+            _lowered(resource.RLIMIT_CPU, spent_seconds + 2 * seconds + 1),
+            _lowered(resource.RLIMIT_AS, mapped_bytes + MOST_BYTES),
+        ):
+            yield
     except _TooLong as error:
         raise _refused("template", f"took longer than {seconds} s for the rows of the set") from error
     finally:
         signal.setitimer(signal.ITIMER_REAL, 0)
         signal.signal(signal.SIGALRM, before)
+
+
+@contextmanager
+def _lowered(limit: int, value: int) -> Iterator[None]:
+    """A lower soft limit inside, the one before afterwards."""
+    soft, hard = resource.getrlimit(limit)
+    is_lower = soft == resource.RLIM_INFINITY or value < soft
+    if is_lower:
+        resource.setrlimit(limit, (value, hard))
+    try:
+        yield
+    finally:
         if is_lower:
-            resource.setrlimit(resource.RLIMIT_CPU, (soft, hard))
+            resource.setrlimit(limit, (soft, hard))
 
 
 class _TooLong(BaseException):
