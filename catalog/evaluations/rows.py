@@ -27,8 +27,11 @@ def rows_at(revision: SetRevision, numbers: Collection[int]) -> dict[int, dict[s
         return {}
     wanted, last = set(numbers), max(numbers)
     lines = _lines(blob_store().read(file.blob_id))
-    rows = csv.DictReader(lines) if file.path.endswith(".csv") else map(_json_row, filter(str.strip, lines))
-    return {at: _shown(row) for at, row in enumerate(islice(rows, last + 1)) if at in wanted and isinstance(row, dict)}
+    rows: Iterator[Any] = csv.DictReader(lines) if file.path.endswith(".csv") else filter(str.strip, lines)
+    chosen = ((at, row) for at, row in enumerate(islice(rows, last + 1)) if at in wanted)
+    # Only what is wanted is parsed: a set may have hundreds of thousands of rows.
+    read = ((at, _json_row(row) if isinstance(row, str) else row) for at, row in chosen)
+    return {at: _shown(row) for at, row in read if isinstance(row, dict)}
 
 
 def _lines(chunks: Iterator[bytes]) -> Iterator[str]:
