@@ -17,6 +17,8 @@ OURS = {config.label for config in apps.get_app_configs() if config.name.startsw
 FIRST_RELEASE = {
     (app, "0001_initial") for app in ("accounts", "adapters", "bases", "jobs", "uploads", "reviews", "search")
 }
+# Applied on hubs before the rule was made.
+APPLIED = {("uploads", "0002_files_that_go_to_the_store_directly")}
 TAKING_AWAY = (migrations.RemoveField, migrations.DeleteModel, migrations.RenameField, migrations.RenameModel)
 
 
@@ -73,7 +75,7 @@ def test_a_migration_locks_one_table_in_use_at_most() -> None:
     locking = {
         f"{app}/{name}: {', '.join(sorted(locked))}"
         for (app, name), migration in MigrationLoader(None).disk_migrations.items()
-        if app in OURS and (app, name) not in FIRST_RELEASE
+        if app in OURS and (app, name) not in FIRST_RELEASE | APPLIED
         if len(locked := set(tables_in_use(app, migration))) > 1
     }
     assert not locking, "one migration for each"
