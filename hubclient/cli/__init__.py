@@ -9,7 +9,7 @@ import typer
 
 from ..errors import HubError, UsageError
 from ..output import report_error
-from . import account, bases, calibrating, catalog, checking, eval_sets, evaluating, reviewing, transfer
+from . import account, bases, calibrating, catalog, checking, eval_sets, evaluating, policing, reviewing, transfer
 
 app = typer.Typer(
     name="hubclient",
@@ -24,6 +24,7 @@ for room in (account, transfer, catalog, checking, evaluating, calibrating):
     room.register(app)
 app.add_typer(bases.app, name="base-model")
 app.add_typer(eval_sets.app, name="eval-set")
+app.add_typer(policing.app, name="policy")
 app.add_typer(reviewing.app, name="review")
 
 
