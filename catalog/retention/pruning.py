@@ -13,7 +13,7 @@ from django.db import transaction
 from django.db.models import Model, Q
 
 from catalog.adapters.models import Revision, RevisionState
-from catalog.evaluations.models import Evaluation, EvaluationState
+from catalog.evaluations.models import Evaluation, EvaluationState, Uncertainty
 from catalog.jobs.clock import database_now
 from catalog.jobs.models import FINAL_STATES, Job, JobEvent
 from catalog.retention.referring import referring
@@ -27,6 +27,7 @@ _UNFINISHED: dict[type[Model], tuple[str, ...]] = {
     Revision: (RevisionState.VALIDATING,),
     Upload: (UploadState.OPEN, UploadState.FINISHING, UploadState.RECEIVING),
     Evaluation: (EvaluationState.WAITING,),
+    Uncertainty: (EvaluationState.WAITING,),
 }
 
 
