@@ -1,5 +1,6 @@
 """Processes whose clocks are wrong."""
 
+import os
 from pathlib import Path
 
 import pytest
@@ -18,15 +19,19 @@ def set_clock(server: Server, offset: str, **settings: str) -> None:
         "FAKETIME": offset,
         "FAKETIME_DONT_FAKE_MONOTONIC": "1",
         "NO_FAKE_STAT": "1",
-        "PYTHONPATH": str(server.folder / "clock"),
         "HUB_CLOCK_SKEW_SECONDS": "300",
         **settings,
     }
-    (server.folder / "clock").mkdir(exist_ok=True)
-    (server.folder / "clock" / "sitecustomize.py").write_text(SLEEP)
+    sleep = server.folder / "clock"
+    sleep.mkdir(exist_ok=True)
+    (sleep / "sitecustomize.py").write_text(SLEEP)
     server.stop()
+    paths = [
+        path for path in server.environment.get("PYTHONPATH", "").split(os.pathsep) if path not in ("", str(sleep))
+    ]
     server.environment = {name: value for name, value in server.environment.items() if name not in fake}
     server.environment |= fake if offset else {}
+    server.environment["PYTHONPATH"] = os.pathsep.join([str(sleep), *paths] if offset else paths)
     server.start()
 
 
