@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 
-from django.http import HttpRequest
+from django.http import HttpRequest, HttpResponse
 from django.http.response import HttpResponseBase
 from django.urls import ResolverMatch, resolve
 
@@ -21,5 +21,6 @@ class ForMachines:
             return self.get_response(request)
         match: ResolverMatch = resolve(request.path_info)
         request.resolver_match = match
-        response: HttpResponseBase = match.func(request)
+        response: HttpResponse = match.func(request)
+        response.headers["Content-Length"] = str(len(response.content))
         return response

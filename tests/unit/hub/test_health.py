@@ -91,4 +91,5 @@ def test_machines_ask_by_address_and_over_plain_http(path: str, settings: Any) -
     settings.HUB_METRICS_NETWORKS = ["10.0.0.0/8"]
     asked = Client(REMOTE_ADDR="10.1.2.3").get(path, headers={"Host": "10.9.8.7:8000"})
     assert (asked.status_code, asked.headers["X-Request-ID"] != "") == (200, True)
+    assert asked.headers["Content-Length"] == str(len(asked.content))
     assert Client().get("/", headers={"Host": "10.9.8.7:8000"}).status_code == 400
