@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from catalog.accounts.querysets import Actor
-from catalog.adapters.models import Revision
+from catalog.adapters.models import Adapter, Revision
 from catalog.evaluations.comparing import Comparison, compare_evaluations
 from catalog.evaluations.models import Evaluation
 from catalog.evaluations.scores import IS_WHOLE, SHOWN, newest_of_bases, newest_of_revisions
@@ -23,6 +23,11 @@ class Against:
     now: Evaluation
     before: Evaluation | None
     comparison: Comparison | None
+
+
+def is_evaluated(adapter: Adapter) -> bool:
+    """Whether anything of the adapter was ever asked to be measured: most were not, and their pages ask no more."""
+    return Evaluation.objects.filter(revision__adapter=adapter).exists()
 
 
 def scores_of(actor: Actor, revision: Revision) -> list[tuple[Evaluation, Evaluation | None]]:

@@ -13,7 +13,7 @@ from catalog.adapters.queries import get_adapter, get_revision
 from catalog.cards import render_card
 from catalog.evaluations.claims import claims_of
 from catalog.evaluations.history import history
-from catalog.evaluations.standing import others_of, scores_of
+from catalog.evaluations.standing import is_evaluated, others_of, scores_of
 from catalog.names import version_key
 from frontend.charts import spectrum_chart
 from frontend.evidence import evidence_rows
@@ -36,14 +36,12 @@ def adapter_page(request: HttpRequest, namespace: str, name: str, version: str =
     context: dict[str, Any] = {"adapter": adapter, "revision": revision, "revisions": revisions}
     if revision is not None:
         hub_url = request.build_absolute_uri("/").rstrip("/")
-        context |= (
-            revision_context(revision, hub_url)
-            | scores_context(request.user, revision)
-            | {
-                "history": history(request.user, adapter),
-                "can_review": revision.state == "pending" and can_review(request.user, adapter.namespace),
-            }
-        )
+        context |= revision_context(revision, hub_url) | {
+            "claimed_scores": claims_of(revision),
+            "can_review": revision.state == "pending" and can_review(request.user, adapter.namespace),
+        }
+        if is_evaluated(adapter):
+            context |= scores_context(request.user, revision) | {"history": history(request.user, adapter)}
     return render(request, "adapter/page.html", context)
 
 
