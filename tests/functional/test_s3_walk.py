@@ -172,6 +172,9 @@ def test_a_killed_push_of_a_large_file_sends_no_part_twice(s3_hub: S3Hub, tmp_pa
     (folder / "adapter_model.safetensors").write_bytes(content)
     (folder / "adapter_config.json").write_text("{}")
     s3_hub.proxy.seen.clear()
+    # Four parts are under way at a time: each takes long enough for the client to be killed before the last.
+    slow = Fault("PUT", "partNumber", delay_seconds=0.5)
+    s3_hub.proxy.faults.append(slow)
     first = start_push(s3_hub, folder, "team/killed")
     deadline = time.monotonic() + 60
     while len(arrived(s3_hub)) < 3 and first.poll() is None and time.monotonic() < deadline:
@@ -179,6 +182,7 @@ def test_a_killed_push_of_a_large_file_sends_no_part_twice(s3_hub: S3Hub, tmp_pa
     first.kill()
     first.wait()
     before = settled(s3_hub)
+    s3_hub.proxy.faults.remove(slow)
     assert 3 <= len(before) < 12, "the client was killed half way"
     s3_hub.proxy.seen.clear()
     second = start_push(s3_hub, folder, "team/killed")
