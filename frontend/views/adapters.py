@@ -37,7 +37,6 @@ def adapter_page(request: HttpRequest, namespace: str, name: str, version: str =
     if revision is not None:
         hub_url = request.build_absolute_uri("/").rstrip("/")
         context |= revision_context(revision, hub_url) | {
-            "claimed_scores": claims_of(revision),
             "can_review": revision.state == "pending" and can_review(request.user, adapter.namespace),
         }
         if is_evaluated(adapter):
@@ -64,6 +63,7 @@ def revision_context(revision: Revision, hub_url: str) -> dict[str, Any]:
         "declared_base": str((revision.facts.get("base") or {}).get("declared") or revision.claims.get("base") or ""),
         "facts": fact_rows(revision.facts),
         "claims": claim_rows(revision),
+        "claimed_scores": claims_of(revision),
         "findings": finding_lines(revision.report),
         "disagreements": disagreements(revision.report),
         "evidence": evidence_rows(revision),
@@ -79,7 +79,6 @@ def scores_context(viewer: Actor, revision: Revision) -> dict[str, Any]:
     return {
         "scores": score_lines(scores_of(viewer, revision)),
         "other_evaluations": others_of(viewer, revision),
-        "claimed_scores": claims_of(revision),
     }
 
 

@@ -36,10 +36,6 @@ class Subject:
     given: Mapping[str, Any] = field(default_factory=dict)
     """The settings as they were written, for harnesses that know more of them."""
 
-    @property
-    def is_base(self) -> bool:
-        return self.files is None
-
 
 @dataclass(frozen=True)
 class AskedSet:
