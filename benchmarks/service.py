@@ -11,7 +11,7 @@ from benchmarks.machine import calibration, machine, record
 _ROWS, _QUICK_ROWS = 1_000_000, 20_000
 _JOBS, _VALIDATIONS = 1000, 200
 _ROUNDS = 3
-_TRANSFER = ("--megabytes", "300", "--rounds", "3")
+_TRANSFER = ("--megabytes", "500", "--rounds", "3")
 _TRANSFER_SECONDS = 1800
 
 

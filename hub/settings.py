@@ -61,6 +61,8 @@ INSTALLED_APPS = [
     "catalog.jobs",
     "catalog.evidence",
     "catalog.evaluations",
+    "catalog.derivations",
+    "catalog.families",
     "catalog.uploads",
     "catalog.reviews",
     "catalog.search",
@@ -176,6 +178,7 @@ HUB_WORKER_THREADS = env.int("HUB_WORKER_THREADS", default=2)
 HUB_CHILD_MEMORY_BYTES = env.int("HUB_CHILD_MEMORY_BYTES", default=2 << 30)
 # Jobs that may use a CUDA device: their limit is on resident memory, which is watched.
 HUB_DEVICE_CHILD_MEMORY_BYTES = env.int("HUB_DEVICE_CHILD_MEMORY_BYTES", default=8 << 30)
+HUB_CHILD_FILE_BYTES = env.int("HUB_CHILD_FILE_BYTES", default=8 << 30)
 HUB_CHILD_SECONDS = env.int("HUB_CHILD_SECONDS", default=300)
 # Up to twenty adapters on one set in one child.
 HUB_EVALUATION_SECONDS = env.int("HUB_EVALUATION_SECONDS", default=3600)

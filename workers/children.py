@@ -24,6 +24,7 @@ Beat = Callable[[float | None, str], None]
 _TICK_SECONDS = 0.25
 _WATCH_SECONDS = 0.05
 _MOST_BYTES = 256 << 20
+_FILE_BYTES = 1 << 20
 _WARM_SECONDS = 600
 MAIN_SCRIPT = "HUB_CHILD_MAIN_SCRIPT"
 """Tells the forkserver which script its children need not run."""
@@ -80,11 +81,13 @@ def run_in_child(
     seconds: int,
     on_tick: Tick | None = None,
     is_memory_watched: bool = False,
+    file_bytes: int = _FILE_BYTES,
 ) -> dict[str, Any]:
     """Call ``function`` (``module:name``) with ``argument`` in a child, and return its result.
 
     ``memory_bytes`` limits the address space that it may add; with ``is_memory_watched`` the resident memory instead,
-    for children that load CUDA, which maps far more addresses than it uses.
+    for children that load CUDA, which maps far more addresses than it uses. ``file_bytes`` is the largest file that it
+    may write.
 
     ``on_tick(progress, note)`` is called with every report of the child and a few times a second besides (then with
     None); when it returns False the child is killed.
@@ -95,7 +98,7 @@ def run_in_child(
     """
     warm_up()
     ours, theirs = _context.Pipe()
-    limits = (memory_bytes, seconds, is_memory_watched)
+    limits = (memory_bytes, seconds, is_memory_watched, file_bytes)
     child = _context.Process(target=_child_main, args=(theirs, function, argument, *limits), daemon=True)
     child.start()
     theirs.close()
@@ -179,11 +182,17 @@ def _death(exitcode: int | None) -> ChildFailed:
 
 
 def _child_main(
-    pipe: Connection, function: str, argument: dict[str, Any], memory_bytes: int, seconds: int, is_watched: bool
+    pipe: Connection,
+    function: str,
+    argument: dict[str, Any],
+    memory_bytes: int,
+    seconds: int,
+    is_watched: bool,
+    file_bytes: int,
 ) -> None:
     # What may use a device may use several threads too; the supervisor ends it in time.
     cores = (os.cpu_count() or 1) if is_watched else 1
-    _limit(None if is_watched else memory_bytes, seconds * cores)
+    _limit(None if is_watched else memory_bytes, seconds * cores, file_bytes)
     try:
         module, _, name = function.partition(":")
         work = getattr(importlib.import_module(module), name)
@@ -205,7 +214,7 @@ def _described(error: Exception, memory_bytes: int) -> dict[str, Any]:
     return {"code": code, "detail": detail[:2000], "is_final": True}
 
 
-def _limit(memory_bytes: int | None, seconds: int) -> None:
+def _limit(memory_bytes: int | None, seconds: int, file_bytes: int) -> None:
     """Address space beyond what the warm libraries already map, if any; processor time; no core, few files."""
     mapped = int(Path("/proc/self/statm").read_text().split()[0]) * resource.getpagesize()
     address_space = [] if memory_bytes is None else [(resource.RLIMIT_AS, mapped + memory_bytes)]
@@ -214,7 +223,7 @@ def _limit(memory_bytes: int | None, seconds: int) -> None:
         (resource.RLIMIT_CPU, seconds),
         (resource.RLIMIT_CORE, 0),
         (resource.RLIMIT_NOFILE, 512),
-        (resource.RLIMIT_FSIZE, 1 << 20),
+        (resource.RLIMIT_FSIZE, file_bytes),
     ):
         _, hard = resource.getrlimit(limit)
         resource.setrlimit(limit, (value if hard == resource.RLIM_INFINITY else min(value, hard), hard))

@@ -37,7 +37,9 @@ class Handler(Protocol):
     uses_device: bool
     """Whether the child may load CUDA: then its resident memory is watched, since its address space says nothing.
 
-    A handler whose child needs longer than others names the setting with its seconds in ``time_setting``.
+    A handler whose child needs longer than others names the setting with its seconds in ``time_setting``. One whose
+    child writes files has ``keep(job, argument, outcome, beat)``, called while they are still there: it puts them into
+    the store and returns the outcome with their receipts. Its child may write files of ``HUB_CHILD_FILE_BYTES``.
     """
 
     def prepare(self, job: Job, beat: Beat) -> AbstractContextManager[dict[str, Any]]:
@@ -103,6 +105,8 @@ def _run(claimed: Claim, handler: Handler) -> None:
         renewal = _Renewal(claimed)
         with handler.prepare(job, renewal.beat) as argument:
             outcome = plain_value(_computed(handler, argument, renewal) if handler.function else argument)
+            if keep := getattr(handler, "keep", None):
+                outcome = keep(job, argument, outcome, renewal.beat)
         complete(claimed, lambda: handler.apply(job, outcome))
     except LeaseLost:
         raise
@@ -130,6 +134,7 @@ def _run(claimed: Claim, handler: Handler) -> None:
 
 def _computed(handler: Handler, argument: dict[str, Any], renewal: "_Renewal") -> dict[str, Any]:
     memory_bytes = settings.HUB_DEVICE_CHILD_MEMORY_BYTES if handler.uses_device else settings.HUB_CHILD_MEMORY_BYTES
+    writes = {"file_bytes": settings.HUB_CHILD_FILE_BYTES} if hasattr(handler, "keep") else {}
     return run_in_child(
         handler.function,
         argument,
@@ -137,6 +142,7 @@ def _computed(handler: Handler, argument: dict[str, Any], renewal: "_Renewal") -
         seconds=getattr(settings, getattr(handler, "time_setting", "HUB_CHILD_SECONDS")),
         on_tick=renewal,
         is_memory_watched=handler.uses_device,
+        **writes,
     )
 
 

@@ -46,9 +46,20 @@ class BlobQuerySet(models.QuerySet["Blob", "Blob"]):
         """Those that the hub has hashed at some time, their bytes being right, damaged or on their way again."""
         return self.exclude(git_id="")
 
+    def held(self) -> "BlobQuerySet":
+        """Those that some row refers to: a file of a revision, an evaluation set, a basis; whichever tables there are."""
+        is_held = Q()
+        for name in self._referring():
+            is_held |= Q(**{f"{name}__isnull": False})
+        return self.filter(is_held).distinct()
+
     def unreferenced(self) -> "BlobQuerySet":
-        """Those that no file of any revision names, nor any evaluation set."""
-        return self.filter(files=None, set_files=None)
+        """Those that no row refers to."""
+        return self.filter(**dict.fromkeys(self._referring()))
+
+    def _referring(self) -> list[str]:
+        """Asked of the models themselves: a table that comes later is not forgotten."""
+        return [relation.name for relation in self.model._meta.related_objects]
 
 
 class RevisionQuerySet(models.QuerySet["Revision", "Revision"]):

@@ -136,7 +136,7 @@ def _delete_one(sha256: str, due: datetime) -> int | None:
     blob = locked.filter(pk=sha256, condemned_at__lte=due).first()
     if blob is None:
         return None
-    if blob.files.exists() or blob.set_files.exists():
+    if Blob.objects.filter(pk=sha256).held().exists():
         Blob.objects.filter(pk=sha256).update(condemned_at=None)
         return None
     # Asked last: whoever took a hold before this moment may already have seen a reference that went away since.

@@ -67,9 +67,8 @@ def scrub(*, share: float, is_stopping: Callable[[], bool] | None = None) -> Scr
 
 
 def damaged() -> BlobQuerySet:
-    """Blobs that revisions or evaluation sets hold and whose bytes are not here, or not right. Metrics count them."""
-    is_held = Q(files__isnull=False) | Q(set_files__isnull=False)
-    return Blob.objects.exclude(state=BlobState.STORED).filter(is_held).distinct()
+    """Blobs that revisions, sets or families hold and whose bytes are not here, or not right. Metrics count them."""
+    return Blob.objects.exclude(state=BlobState.STORED).held()
 
 
 def mark_damaged(blob: Blob, problem: str) -> bool:
@@ -85,10 +84,15 @@ def mark_damaged(blob: Blob, problem: str) -> bool:
 
 
 def _users_of(blob: Blob) -> list[str]:
-    adapters = blob.files.values_list("revision__adapter__namespace__name", "revision__adapter__name")
-    of_set = "revision__evaluation_set"
-    sets = blob.set_files.values_list(f"{of_set}__namespace__name", f"{of_set}__name")
-    return [f"{namespace}/{name}" for users in (adapters, sets) for namespace, name in users.distinct()]
+    ways = (
+        (blob.files, "revision__adapter"),
+        (blob.set_files, "revision__evaluation_set"),
+        (blob.bases, "family"),
+        (blob.fits, "basis__family"),
+        (blob.basis_parts, "basis__family"),
+    )
+    found = (rows.values_list(f"{way}__namespace__name", f"{way}__name").distinct() for rows, way in ways)
+    return [f"{namespace}/{name}" for names in found for namespace, name in names]
 
 
 def problem_of(blob: Blob) -> str:

@@ -1,0 +1,1 @@
+"""Derivations: which revision was computed from which others, and exactly how."""

@@ -1,0 +1,10 @@
+"""Registers the ``families`` noun with Django."""
+
+from django.apps import AppConfig
+
+
+class FamiliesConfig(AppConfig):
+    """Application ``catalog.families``."""
+
+    name = "catalog.families"
+    label = "families"

@@ -1,0 +1,45 @@
+"""Makers of derivations: what a job would have computed, kept through the real services."""
+
+from pathlib import Path
+from typing import Any
+
+from catalog.accounts.models import User
+from catalog.adapters.models import Adapter, Revision
+from catalog.adapters.storing import store_folder
+from catalog.derivations.drafting import open_derivation, record_made
+from catalog.derivations.models import Derivation, DerivationKind, Parent
+from catalog.jobs.models import Job
+from catalog.jobs.services import submit
+from catalog.uploads.metadata import Metadata
+from tests.unit.catalog.factories import lora_files
+
+
+def open_merge(actor: User, target: Adapter, *parents: Revision, version: str = "") -> tuple[Derivation, Job]:
+    """A merge of ``parents`` that waits for its job."""
+    job = submit("merge", {}, created_by=actor, namespace=target.namespace)
+    derivation = open_derivation(
+        actor,
+        target,
+        kind=DerivationKind.MERGE,
+        parents=[Parent.of(parent, place=place, weight=0.5) for place, parent in enumerate(parents)],
+        recipe={"method": "linear"},
+        version=version,
+        job=job,
+    )
+    return derivation, job
+
+
+def finish_merge(job: Job, folder: Path, *, seed: int = 9, **report: Any) -> Derivation:
+    """Keep files as if the job had written them: small, valid, and others than the parents'."""
+    folder.mkdir(parents=True, exist_ok=True)
+    for path, data in lora_files(seed=seed).items():
+        (folder / path).write_bytes(data)
+    return record_made(
+        job,
+        receipts=store_folder(folder),
+        metadata=Metadata(base="tiny/llama"),
+        card={},
+        card_text="Merged.",
+        report=report,
+        made_with={"torch": "2.13.0"},
+    )
