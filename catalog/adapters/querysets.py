@@ -47,7 +47,7 @@ class BlobQuerySet(models.QuerySet["Blob", "Blob"]):
         return self.exclude(git_id="")
 
     def held(self) -> "BlobQuerySet":
-        """Those that some row refers to: a file of a revision, an evaluation set, a basis; whichever tables there are."""
+        """Those that some row refers to: a file of a revision, an evaluation set, a basis, and so on."""
         is_held = Q()
         for name in self._referring():
             is_held |= Q(**{f"{name}__isnull": False})
