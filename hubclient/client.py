@@ -3,58 +3,21 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from pathlib import Path
-from types import TracebackType
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-from . import evaluations as measuring
-from .config import cache_folder, resolve_token, resolve_url
-from .connection import Connection
-from .jobs import JobProgress, raise_if_failed, wait_for_job
+from .base_models import BaseModels
+from .jobs import JobProgress, raise_if_failed
+from .measurements import Measurements
 from .names import AdapterName
 from .pull import Plan, PullResult, pull_adapter, resolve
 from .push import PushResult, push_folder, raise_if_rejected
 from .sending import Progress
 
-if TYPE_CHECKING:
-    import httpx
 
-
-class Hub:
+class Hub(BaseModels, Measurements):
     """One hub and one identity. Without arguments: `HUB_URL` and `HUB_TOKEN`, else what `hubclient login` kept."""
-
-    def __init__(
-        self,
-        url: str | None = None,
-        token: str | None = None,
-        *,
-        cache: Path | None = None,
-        transport: httpx.BaseTransport | None = None,
-    ) -> None:
-        self.url = resolve_url(url)
-        self.cache = cache or cache_folder()
-        self.transport = transport
-        self.connection = Connection(self.url, resolve_token(self.url, token), transport=transport)
-
-    def __enter__(self) -> Hub:
-        return self
-
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
-        self.close()
-
-    def close(self) -> None:
-        """Close the connection."""
-        self.connection.close()
-
-    def call(self, method: str, path: str, **options: Any) -> Any:
-        """Any endpoint below `/api/v1` by method and path, with the client's retries and errors."""
-        return self.connection.call(method, path, **options)
-
-    def whoami(self) -> dict[str, Any]:
-        """Who the token belongs to, and what it may do."""
-        answer: dict[str, Any] = self.call("GET", "/whoami")
-        return answer
 
     # Adapters
 
@@ -209,147 +172,6 @@ class Hub:
     def pending_reviews(self, namespace: str | None = None) -> dict[str, Any]:
         """The revisions that wait for a decision of the caller, oldest first."""
         answer: dict[str, Any] = self.call("GET", "/reviews", params={"namespace": namespace})
-        return answer
-
-    # Jobs
-
-    def jobs(self, **filters: Any) -> dict[str, Any]:
-        """A page of jobs."""
-        answer: dict[str, Any] = self.call("GET", "/jobs", params=filters)
-        return answer
-
-    def job(self, job_id: str) -> dict[str, Any]:
-        """One job as it is now."""
-        answer: dict[str, Any] = self.call("GET", f"/jobs/{job_id}")
-        return answer
-
-    def cancel_job(self, job_id: str) -> dict[str, Any]:
-        """Cancel a job: at once while it waits, in a moment while it runs."""
-        answer: dict[str, Any] = self.call("POST", f"/jobs/{job_id}/cancel")
-        return answer
-
-    def retry_job(self, job_id: str) -> dict[str, Any]:
-        """Let a dead letter run again; for administrators."""
-        answer: dict[str, Any] = self.call("POST", f"/jobs/{job_id}/retry")
-        return answer
-
-    def wait(
-        self,
-        job: str | Mapping[str, Any],
-        *,
-        timeout_seconds: float | None = None,
-        on_progress: JobProgress | None = None,
-        is_raising: bool = True,
-    ) -> dict[str, Any]:
-        """Wait for a job (its id, or the job itself) to end; JobFailedError unless it succeeded."""
-        job_id = job if isinstance(job, str) else str(job["id"])
-        ended = wait_for_job(self.connection, job_id, timeout_seconds=timeout_seconds, on_progress=on_progress)
-        if is_raising:
-            raise_if_failed(ended)
-        return ended
-
-    # Base models
-
-    def register_base(
-        self,
-        base_id: str,
-        *,
-        config: Mapping[str, Any] | None = None,
-        shapes: Mapping[str, Any] | None = None,
-        revision: str = "main",
-        aliases: Sequence[str] = (),
-        license: str | None = None,
-        weights: str | None = None,
-        is_waiting: bool = True,
-        timeout_seconds: float | None = None,
-    ) -> dict[str, Any]:
-        """Register a base model by its `config.json`, its shapes, or both; waits until it is ready by default."""
-        given = {"config": config, "shapes": shapes, "license": license, "weights": weights}
-        body: dict[str, Any] = {"id": base_id, "revision": revision}
-        body |= {name: value for name, value in given.items() if value}
-        if aliases:
-            body["aliases"] = list(aliases)
-        answer: dict[str, Any] = self.call("POST", "/base-models", json=body, is_repeatable=True)
-        if is_waiting and answer.get("state") == "pending" and answer.get("job"):
-            self.wait(answer["job"], timeout_seconds=timeout_seconds)
-            return self.base_model(base_id, revision)
-        return answer
-
-    def base_models(self, query: str = "", **filters: Any) -> dict[str, Any]:
-        """A page of base models."""
-        answer: dict[str, Any] = self.call("GET", "/base-models", params={"q": query, **filters})
-        return answer
-
-    def base_model(self, base_id: str, revision: str | None = None) -> dict[str, Any]:
-        """One base model."""
-        answer: dict[str, Any] = self.call("GET", f"/base-models/{base_id}", params={"revision": revision})
-        return answer
-
-    def base_shapes(self, base_id: str, revision: str | None = None) -> dict[str, Any]:
-        """The shape table that adapters for this base model are checked against."""
-        answer: dict[str, Any] = self.call("GET", f"/base-models/{base_id}/shapes", params={"revision": revision})
-        return answer
-
-    # Evaluations
-
-    def evaluate(
-        self,
-        name: str,
-        evaluation_set: str,
-        *,
-        timeout_seconds: float | None = None,
-        on_progress: JobProgress | None = None,
-        **settings: Any,
-    ) -> dict[str, Any]:
-        """Measure `ns/name[@version]` on `ns/set[@2]` and wait: the evaluation with its score.
-
-        `settings`: seed, limit, with_probe, batch_size, max_tokens, efficiency. Raises JobFailedError with the reason.
-        """
-        requested = measuring.request(self, [name], evaluation_set, settings)
-        measured = measuring.await_all(self, requested, timeout_seconds=timeout_seconds, on_progress=on_progress)
-        measuring.raise_if_not_measured(measured[0])
-        return measured[0]
-
-    def evaluation(self, evaluation_id: str) -> dict[str, Any]:
-        """One evaluation as it is now."""
-        answer: dict[str, Any] = self.call("GET", f"/evaluations/{evaluation_id}")
-        return answer
-
-    def evaluations(self, **filters: Any) -> dict[str, Any]:
-        """A page of evaluations, the newest first (adapter, set, base_model, state, cursor, limit)."""
-        answer: dict[str, Any] = self.call("GET", "/evaluations", params=filters)
-        return answer
-
-    def compare(self, a: str, b: str, evaluation_set: str) -> dict[str, Any]:
-        """`a` (before) against `b` (now) on a set: flips, McNemar's test, intervals, rows where they may be seen."""
-        answer: dict[str, Any] = self.call("GET", "/compare", params={"a": a, "b": b, "set": evaluation_set})
-        return answer
-
-    def leaderboard(self, evaluation_set: str, **filters: Any) -> dict[str, Any]:
-        """Measured scores of published versions, the best first (base_model, task)."""
-        answer: dict[str, Any] = self.call("GET", "/leaderboards", params={"set": evaluation_set, **filters})
-        return answer
-
-    def badge(self, name: str, evaluation_set: str) -> str:
-        """An SVG with the measured score of `ns/name[@version]` on a set."""
-        parsed = AdapterName.parse(name)
-        params = {"set": evaluation_set, **({"version": parsed.ref} if parsed.ref else {})}
-        return self.connection.get_text(f"{parsed.url_path}/badge.svg", params)
-
-    def add_evaluation_set(self, folder: str | Path, name: str) -> dict[str, Any]:
-        """Send a folder with `set.json` as the newest revision of the set `ns/name`."""
-        return measuring.add_set(self, Path(folder), name)
-
-    def evaluation_sets(self, query: str = "", **filters: Any) -> dict[str, Any]:
-        """A page of evaluation sets."""
-        answer: dict[str, Any] = self.call("GET", "/evaluation-sets", params={"q": query, **filters})
-        return answer
-
-    def evaluation_set(self, name: str) -> dict[str, Any]:
-        """The set `ns/name` with its newest revision, or the revision that `ns/name@2` names."""
-        parsed = AdapterName.parse(name)
-        path = f"/evaluation-sets/{parsed.full_name}" + (f"/revisions/{parsed.ref}" if parsed.ref else "")
-        answer: dict[str, Any] = self.call("GET", path)
         return answer
 
     # Models

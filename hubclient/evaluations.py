@@ -12,10 +12,12 @@ from .names import AdapterName
 from .set_folder import SetFolder, read_set_folder
 
 if TYPE_CHECKING:
-    from .client import Hub
+    from .measurements import Measurements
 
 
-def request(hub: Hub, names: Iterable[str], evaluation_set: str, settings: Mapping[str, Any]) -> dict[str, Any]:
+def request(
+    hub: Measurements, names: Iterable[str], evaluation_set: str, settings: Mapping[str, Any]
+) -> dict[str, Any]:
     """Ask for evaluations: `{"evaluations": [...], "jobs": [...]}`. Asking twice for what waits asks once."""
     adapters = list(names)
     for name in adapters:
@@ -27,7 +29,7 @@ def request(hub: Hub, names: Iterable[str], evaluation_set: str, settings: Mappi
 
 
 def await_all(
-    hub: Hub, requested: Mapping[str, Any], *, timeout_seconds: float | None, on_progress: JobProgress | None
+    hub: Measurements, requested: Mapping[str, Any], *, timeout_seconds: float | None, on_progress: JobProgress | None
 ) -> list[dict[str, Any]]:
     """The evaluations once their jobs have ended, each measured or failed.
 
@@ -54,7 +56,7 @@ def raise_if_not_measured(evaluation: Mapping[str, Any]) -> None:
     )
 
 
-def add_set(hub: Hub, folder: Path, name: str) -> dict[str, Any]:
+def add_set(hub: Measurements, folder: Path, name: str) -> dict[str, Any]:
     """Send a folder as the newest revision of the set `ns/name`, which is made where there is none."""
     parsed, read = AdapterName.parse(name), read_set_folder(folder)
     _make(hub, parsed, read)
@@ -63,7 +65,7 @@ def add_set(hub: Hub, folder: Path, name: str) -> dict[str, Any]:
     return answer
 
 
-def _make(hub: Hub, name: AdapterName, read: SetFolder) -> None:
+def _make(hub: Measurements, name: AdapterName, read: SetFolder) -> None:
     body = {"namespace": name.namespace, "name": name.name, "visibility": read.visibility, "summary": read.summary}
     try:
         hub.call("POST", "/evaluation-sets", json=body)
