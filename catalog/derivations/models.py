@@ -4,6 +4,7 @@ from django.db import models
 from django.db.models import Q
 
 from catalog.adapters.models import Revision
+from catalog.derivations.querysets import DerivationQuerySet
 
 
 class DerivationKind(models.TextChoices):
@@ -46,6 +47,8 @@ class Derivation(models.Model):
     error = models.JSONField(null=True, blank=True)
     created_at = models.DateTimeField(auto_now_add=True)
     made_at = models.DateTimeField(null=True, blank=True)
+
+    objects = DerivationQuerySet.as_manager()
 
     class Meta:
         constraints = [

@@ -8,6 +8,7 @@ from hub.api import (
     badges,
     base_models,
     comparisons,
+    derivations,
     evaluation_sets,
     evaluations,
     files,
@@ -84,6 +85,8 @@ urlpatterns = [
     path("evaluations/<uuid:evaluation_id>", evaluations.EvaluationView.as_view()),
     path("evaluations/<uuid:evaluation_id>/predictions", evaluations.PredictionsView.as_view()),
     path("evaluations/<uuid:evaluation_id>/rerun", evaluations.RerunView.as_view()),
+    path("derivations", derivations.DerivationsView.as_view()),
+    path("derivations/<int:derivation_id>", derivations.DerivationView.as_view()),
     path("reviews", revisions.QueueView.as_view()),
     re_path(r".*", not_found),
 ]
