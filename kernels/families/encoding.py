@@ -1,4 +1,4 @@
-"""How the values of a family's files are stored: floats of 32 or 16 bits, or 8 and 4 bits with a scale for each group."""
+"""How the values of a family's files are stored: floats, or 8 and 4 bits with a scale for each group of values."""
 
 from __future__ import annotations
 
@@ -72,13 +72,14 @@ def decode(
         if stored.dtype != FLOATS[encoding.dtype] or stored.numel() != count:
             raise _unfit(name, f"{count} values of {encoding.dtype}", stored)
         return stored.float().reshape(shape)
-    scales, groups = _named(tensors, name + SCALES), -(-count // min(encoding.group_size, count))
+    size = max(1, min(encoding.group_size, count))
+    scales, groups = _named(tensors, name + SCALES), -(-count // size)
     if stored.dtype != torch.uint8 or stored.numel() != -(-count * encoding.bits // 8):
         raise _unfit(name, f"{count} codes of {encoding.bits} bits", stored)
     if scales.dtype != torch.float16 or scales.numel() != groups or not isinstance(units.get(name), int | float):
         raise _unfit(name + SCALES, f"{groups} float16 scales and a unit", scales)
     levels = unpack_codes(stored.flatten(), encoding.bits, count).float() - 2 ** (encoding.bits - 1)
-    spread = (scales.float() * units[name]).repeat_interleave(min(encoding.group_size, count))[:count]
+    spread = (scales.float() * units[name]).repeat_interleave(size)[:count]
     return (levels * spread).reshape(shape)
 
 

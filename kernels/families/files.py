@@ -246,6 +246,8 @@ def _read_heads(described: Mapping[str, Any], tensors: Mapping[str, Tensor]) -> 
     found = {}
     for name, sizes in heads.items():
         shape = tuple(int(size) for size in sizes)
+        if min(shape, default=1) < 1:
+            raise ValueError(f"{name!r} has the shape {shape}")
         found[name] = decode(_HEAD + name, tensors, units, _head_encoding(len(shape), encoding), shape)
     return found
 
