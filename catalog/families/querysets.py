@@ -4,7 +4,7 @@ from typing import TYPE_CHECKING
 
 from django.apps import apps
 from django.db import models
-from django.db.models import Q
+from django.db.models import Exists, OuterRef, Q
 
 from catalog.accounts.querysets import WRITE_ROLES, Actor, is_staff, namespaces_of, visible_through
 from catalog.names import fold, split_full_name
@@ -42,7 +42,18 @@ class BasisQuerySet(models.QuerySet["Basis", "Basis"]):
     """Bases by who may see them."""
 
     def visible_to(self, actor: Actor) -> "BasisQuerySet":
-        """Those of families that the actor may see."""
+        """Those of families that the actor may see, if he may see every revision that they were fitted to.
+
+        A basis carries traces of each of them. What was only projected onto it left none.
+        """
         # Looked up by name: the models import this file.
-        families = apps.get_model("families", "Family")._default_manager
-        return self.filter(family__in=families.visible_to(actor).values("pk"))
+        families = apps.get_model("families", "Family").objects
+        fits = apps.get_model("families", "Fit")._default_manager
+        revisions = apps.get_model("adapters", "Revision").objects
+        seen = self.filter(family__in=families.visible_to(actor).values("pk"))
+        if is_staff(actor):
+            return seen
+        hidden = fits.filter(basis=OuterRef("pk"), is_projected=False).exclude(
+            revision__in=revisions.visible_to(actor).values("pk")
+        )
+        return seen.filter(~Exists(hidden))

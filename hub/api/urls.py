@@ -9,8 +9,10 @@ from hub.api import (
     base_models,
     comparisons,
     derivations,
+    compressed,
     evaluation_sets,
     evaluations,
+    families,
     files,
     identity,
     jobs,
@@ -29,6 +31,8 @@ _REVISION = f"{_ADAPTER}/revisions/<str:commit_id>"
 _VERSION = f"{_ADAPTER}/versions/<str:version>"
 _SET = "evaluation-sets/<str:namespace>/<str:name>"
 _SET_REVISION = f"{_SET}/revisions/<int:number>"
+_FAMILY = "families/<str:namespace>/<str:name>"
+_BASIS = f"{_FAMILY}/bases/<int:number>"
 _UPLOAD = "uploads/<uuid:upload_id>"
 
 urlpatterns = [
@@ -87,6 +91,17 @@ urlpatterns = [
     path("evaluations/<uuid:evaluation_id>/rerun", evaluations.RerunView.as_view()),
     path("derivations", derivations.DerivationsView.as_view()),
     path("derivations/<int:derivation_id>", derivations.DerivationView.as_view()),
+    path("families", families.FamiliesView.as_view()),
+    path(_FAMILY, families.FamilyView.as_view()),
+    path(f"{_FAMILY}/plan", compressed.FamilyPlanView.as_view()),
+    path(f"{_FAMILY}/members", families.FamilyMembersView.as_view()),
+    path(f"{_FAMILY}/members/<path:adapter>", families.FamilyMemberView.as_view()),
+    path(f"{_FAMILY}/bases", families.BasesView.as_view()),
+    path(_BASIS, families.BasisView.as_view()),
+    path(f"{_BASIS}/fits", compressed.FitsView.as_view()),
+    path(f"{_BASIS}/file", compressed.BasisFileView.as_view()),
+    path(f"{_BASIS}/coefficients/<str:commit_id>", compressed.CoefficientsView.as_view()),
+    path(f"{_ADAPTER}/compressed", compressed.AdapterPlanView.as_view()),
     path("reviews", revisions.QueueView.as_view()),
     re_path(r".*", not_found),
 ]
