@@ -1,4 +1,4 @@
-"""Members by rule: adapters of the base model with a method, task, language or tag. Pure reading; nothing is written."""
+"""Members by rule: adapters of the base model with a method, task, language or tag. Nothing is written here."""
 
 import re
 from typing import Any

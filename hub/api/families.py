@@ -32,7 +32,7 @@ from hub.api.shapes import (
 
 
 class FamilyOutput(Output):
-    """A family; ``current`` is the number of the basis that pulls use, if the caller may see it."""
+    """A family; ``current`` is the number of the basis that pulls use."""
 
     full_name = serializers.CharField()
     namespace = serializers.CharField(source="namespace.name")
