@@ -20,8 +20,8 @@ from catalog.families.plans import Plan, plan_family, plan_member, require_ready
 from catalog.families.queries import fits_of, get_basis, get_family
 from catalog.paging import page_of
 from hub.api.files import serve_file
-from hub.api.revisions import FileOutput
 from hub.api.resolve import PlanFileOutput
+from hub.api.revisions import FileOutput
 from hub.api.shapes import CURSOR, LIMIT, Output, cursor_and_limit, integer, page_response, page_schema
 
 # A compressed member brings these in its coefficients.

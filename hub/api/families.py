@@ -11,7 +11,7 @@ from rest_framework.views import APIView
 from catalog.adapters.models import Visibility
 from catalog.bases.queries import find_base
 from catalog.families.members import add_members, decide_consent, get_member, remove_member
-from catalog.families.models import Basis, BasisState, Consent, Family, Member
+from catalog.families.models import Basis, BasisState, Consent, Family
 from catalog.families.queries import find_families, get_basis, get_family, members_of
 from catalog.families.requesting import request_basis
 from catalog.families.services import create_family, delete_family, update_family
