@@ -2,6 +2,8 @@
 
 from typing import Any
 
+import torch
+
 from benchmarks.kernels_measuring import Measured, bounded, here, measure, seconds, side_by_side, table, times_faster
 from benchmarks.kernels_pools import planted_pool
 from kernels.families.eigenlora import eigenlora
@@ -35,20 +37,34 @@ def jd_report(
 
 
 def large_pool_report(*, shape: dict[str, Any], rank: int, modules: int) -> list[str]:
-    """JD-Full of `modules` modules one after the other, and what 96 would take at that speed."""
-    runs = []
+    """JD-Full of `modules` modules one after the other, and what 96 would take at that speed.
+
+    On all threads, and on one: threads that wait for each other cost processor time.
+    """
+    lines = [f"### JD-Full k = {rank}, {_named(shape)}", ""]
+    with_all = torch.get_num_threads()
+    for threads in sorted({with_all, 1}, reverse=True):
+        torch.set_num_threads(threads)
+        try:
+            lines += _large_pool_rows(shape, rank, modules, f"{threads} thread{'s' if threads > 1 else ''}")
+        finally:
+            torch.set_num_threads(with_all)
+    return lines
+
+
+def _large_pool_rows(shape: dict[str, Any], rank: int, modules: int, how: str) -> list[str]:
+    runs, remarks = {}, {}
     for module in range(modules):
         updates = planted_pool(**{**shape, "seed": shape.get("seed", 0) + module})
-        runs.append(measure(lambda: jd_full(updates, rank=rank)))  # noqa: B023
-    rows = {f"module {at}": run for at, run in enumerate(runs)}
-    remarks = {f"module {at}": _jd_remark(run, updates) for at, run in enumerate(runs)}
-    wall, cpu = sum(run.wall_seconds for run in runs), sum(run.cpu_seconds for run in runs)
+        run = measure(lambda: jd_full(updates, rank=rank))  # noqa: B023
+        runs[f"module {module}, {how}"], remarks[f"module {module}, {how}"] = run, _jd_remark(run, updates)
+    wall, cpu = sum(run.wall_seconds for run in runs.values()), sum(run.cpu_seconds for run in runs.values())
     total = (
-        f"{modules} modules took {seconds(wall)}, {cpu:.1f} CPU-s ({cpu / modules:.2f} a module); predicted for "
-        f"{_MODULES}: {wall / modules * _MODULES / 60:.1f} min, {cpu / modules * _MODULES / 60:.1f} CPU-min, "
+        f"{modules} modules on {how} took {seconds(wall)}, {cpu:.1f} CPU-s ({cpu / modules:.2f} a module); predicted "
+        f"for {_MODULES}: {wall / modules * _MODULES / 60:.1f} min, {cpu / modules * _MODULES / 60:.1f} CPU-min, "
         "without reading files."
     )
-    return [f"### JD-Full k = {rank}, {_named(shape)}", "", *table(rows, remarks), "", total, ""]
+    return [*table(runs, remarks), "", total, ""]
 
 
 def tensorly_report(*, shape: dict[str, Any], ranks: tuple[int, ...], rounds: int, limit_seconds: float) -> list[str]:
