@@ -25,16 +25,16 @@ class Demand:
 class Costs:
     """What one of each costs, on one core of the measured machine."""
 
-    list_web_ms: float = 4.0
-    list_database_ms: float = 0.5
-    resolve_web_ms: float = 16.3
-    resolve_database_ms: float = 5.6
-    redirect_web_ms: float = 3.7
-    redirect_database_ms: float = 2.1
-    push_web_ms: float = 150.0
-    push_database_ms: float = 30.0
-    validation_worker_ms: float = 600.0
-    validation_database_ms: float = 82.0
+    list_web_ms: float = 2.2
+    list_database_ms: float = 0.2
+    resolve_web_ms: float = 2.5
+    resolve_database_ms: float = 0.6
+    redirect_web_ms: float = 1.4
+    redirect_database_ms: float = 0.3
+    push_web_ms: float = 50.0
+    push_database_ms: float = 10.0
+    validation_worker_ms: float = 150.0
+    validation_database_ms: float = 14.0
     row_kb_of_an_adapter: float = 5.4
     facts_kb_of_a_revision: float = 12.0
     database_writes_of_a_push: int = 60
