@@ -11,6 +11,7 @@ from ..lowrank import LowRankUpdate, check_one_module, computing_dtype
 from .rules import Rule, RuleOptions, combine, keep_largest, kept_count, magnitude_threshold, random_mask
 
 BLOCK_ELEMENTS = 1 << 18  # of the N blocks of rows together: small enough for a cache
+_SAMPLED, _MARGIN = 256, 0.02  # rows and columns that are sampled for a threshold, and how far it may mislead
 
 
 def merge_rows(
@@ -64,10 +65,36 @@ def _row_blocks(matrix: Tensor, n_members: int) -> Iterator[slice]:
 
 
 def _threshold(member: LowRankUpdate, scratch: Tensor, n_members: int, count: int) -> Tensor:
+    """The `count`-th largest magnitude of a member, exactly: a sample says where to look, one pass counts below it.
+
+    Only the few entries near the threshold are put in order; where the sample misled, all of them.
+    """
+    place = scratch.numel() - count
+    low, high = _bracket(member, place / scratch.numel())
+    below, near = scratch.new_zeros((), dtype=torch.int64), []
     # The same blocks as in the merge: a product of other shapes may round differently at the threshold itself.
     for rows in _row_blocks(scratch, n_members):
         torch.mm(member.B[rows], member.A, out=scratch[rows])
+    for rows in _row_blocks(scratch, 1):
+        sizes = scratch[rows].abs_()
+        is_below = sizes < low
+        below += is_below.sum()
+        near.append(sizes[is_below.logical_not_().logical_and_(sizes <= high)])
+    inside = torch.cat(near)
+    at = place - int(below)
+    if 0 <= at < inside.numel():
+        return torch.kthvalue(inside, at + 1).values
     return magnitude_threshold(scratch, count)
+
+
+def _bracket(member: LowRankUpdate, share: float) -> tuple[Tensor, Tensor]:
+    """Two magnitudes that the quantile `share` of |B A| very likely lies between, from rows and columns spread out."""
+    rows, columns = (max(1, size // _SAMPLED) for size in (member.d_out, member.d_in))
+    sample = (member.B[::rows] @ member.A[:, ::columns]).abs().flatten().sort().values
+    last = sample.numel() - 1
+    places = (int((share - _MARGIN) * last), int((share + _MARGIN) * last) + 1)
+    low, high = (sample[min(last, max(0, place))] for place in places)
+    return low if places[0] > 0 else torch.zeros_like(low), high if places[1] < last else high + torch.inf
 
 
 def _spawned(generator: torch.Generator, count: int) -> list[torch.Generator]:
