@@ -13,6 +13,7 @@ import torch
 from safetensors.torch import save_file
 from torch import Tensor
 
+from .copies import Copies
 from .formats.adapter_config import load_config
 from .formats.canonical import Grouped
 from .formats.dialects import detect, group
@@ -73,7 +74,7 @@ def load_updates(
     return updates
 
 
-def load_layout(path: str | Path) -> Layout:
+def load_layout(path: str | Path | Mapping[str, Path]) -> Layout:
     """Which of an adapter's modules are embeddings or convolutions; `save_lora` writes them as PEFT does."""
     _, _, grouped = _read(path)
     embeddings = frozenset(pair.module for pair in grouped.pairs if pair.kind == "embedding")
@@ -88,11 +89,13 @@ def save_lora(
     task_type: str | None = None,
     layout: Layout = Layout(),
     dtype: torch.dtype | None = None,
+    copies: Copies | None = None,
 ) -> Path:
     """Write an ordinary PEFT LoRA folder with lora_alpha = r, so that PEFT's scale is 1; returns the folder.
 
-    Modules whose rank differs from the most frequent one stand in `rank_pattern` and `alpha_pattern`. ValueError for
-    an adapter without modules or with a rank of 0, FileExistsError when the folder holds weights already.
+    `copies` are heads and the like that go with it, bit for bit. Modules whose rank differs from the most frequent one
+    stand in `rank_pattern` and `alpha_pattern`. ValueError for an adapter without modules or with a rank of 0,
+    FileExistsError when the folder holds weights already.
     """
     folder = Path(folder)
     if not adapter:
@@ -106,8 +109,10 @@ def save_lora(
     tensors: dict[str, Tensor] = {}
     for name in sorted(adapter):
         tensors |= _named_factors(name, adapter[name].to(dtype), layout)
+    if copies is not None:
+        tensors |= {name: tensor.contiguous() for name, tensor in copies.tensors.items()}
     save_file(tensors, folder / WEIGHTS_NAME, metadata={"format": "pt"})
-    config = lora_config(adapter, base_model=base_model, task_type=task_type)
+    config = lora_config(adapter, base_model=base_model, task_type=task_type) | (copies.options if copies else {})
     (folder / CONFIG_NAME).write_text(json.dumps(config, indent=2, sort_keys=True) + "\n", encoding="utf-8")
     return folder
 

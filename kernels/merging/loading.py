@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -47,8 +47,17 @@ def load_members(folders: Sequence[str | Path]) -> LoadedMembers:
     return LoadedMembers(adapters, scales, saved)
 
 
+def load_scales(path: str | Path | Mapping[str, Path]) -> dict[str, float]:
+    """Module -> the LoRA scale that `load_updates` folded in, of a PEFT folder or a mapping of its names to files."""
+    files = path if isinstance(path, Mapping) else {name: Path(path) / name for name in (CONFIG_NAME, WEIGHTS_NAME)}
+    return {pair.module: pair.scale for pair in _read(files[CONFIG_NAME], files[WEIGHTS_NAME]).pairs}
+
+
 def _grouped(folder: Path) -> Grouped:
-    config, weights = load_config(folder / CONFIG_NAME), folder / WEIGHTS_NAME
-    header = read_header(weights)
+    return _read(folder / CONFIG_NAME, folder / WEIGHTS_NAME)
+
+
+def _read(config_file: Path, weights: Path) -> Grouped:
+    config, header = load_config(config_file), read_header(weights)
     dialect = detect(config, header.shapes)
     return group(dialect, config, header.shapes, lambda name: float(read_tensor(weights, header, name).reshape(-1)[0]))
