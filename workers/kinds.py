@@ -2,6 +2,7 @@
 
 from catalog.adapters.commits import VALIDATE_REVISION
 from catalog.bases.services import DESCRIBE_BASE
+from catalog.derivations.merging import MERGE, PREVIEW_MERGE
 from catalog.errors import Conflict
 from catalog.evaluations.grouping import EVALUATE
 from catalog.evaluations.uncertainty import BAYESIANISE
@@ -12,6 +13,7 @@ from workers.bayesianising import Bayesianise
 from workers.description import DescribeBase
 from workers.evaluating import Evaluate
 from workers.evidence import GatherEvidence
+from workers.merging import Merge, PreviewMerge
 from workers.receiving import ReceiveUpload
 from workers.supervisor import Handler
 from workers.validation import ValidateRevision
@@ -23,6 +25,8 @@ HANDLERS: dict[str, Handler] = {
     GATHER_EVIDENCE: GatherEvidence(),
     EVALUATE: Evaluate(),
     BAYESIANISE: Bayesianise(),
+    MERGE: Merge("workers.derivations.merging:merge"),
+    PREVIEW_MERGE: PreviewMerge(),
 }
 
 

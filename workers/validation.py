@@ -13,6 +13,7 @@ from catalog.adapters.publication import record_verdict
 from catalog.adapters.reopening import reopen_revision
 from catalog.bases.models import BaseModel, BaseModelShapes, BaseState
 from catalog.bases.queries import find_base
+from catalog.derivations.measuring import measure_derived
 from catalog.evaluations.policies import run_policies
 from catalog.evidence.services import request_evidence
 from catalog.jobs.models import Job
@@ -71,6 +72,7 @@ class ValidateRevision:
         if outcome["verdict"] == "accepted":
             request_evidence(revision)
             run_policies(revision)
+            measure_derived(revision)
         return {"verdict": outcome["verdict"], "state": revision.state, "findings": outcome["findings"]}
 
     def abandon(self, job: Job, error: dict[str, Any]) -> None:

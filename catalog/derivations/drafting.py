@@ -59,8 +59,14 @@ def waiting_for(job: Job) -> Derivation:
 def require_parents(derivation: Derivation) -> None:
     """Raise Gone ``parent_gone`` unless every parent is still there to be read."""
     for parent in derivation.parents.select_related("revision"):
-        if parent.revision.state not in _USABLE or parent.revision.manifest is not None:
-            raise Gone("parent_gone", f"{parent} is {parent.revision.state}", hint="Choose others, and ask again.")
+        require_readable(parent.revision, name=str(parent))
+
+
+def require_readable(revision: Revision | None, *, name: str = "an adapter") -> None:
+    """Raise Gone ``parent_gone`` unless a revision is accepted still and has its bytes."""
+    if revision is None or revision.state not in _USABLE or revision.manifest is not None:
+        state = revision.state if revision else "deleted"
+        raise Gone("parent_gone", f"{name} is {state}", hint="Choose others, and ask again.")
 
 
 @transaction.atomic

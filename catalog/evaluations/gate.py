@@ -5,6 +5,7 @@ compare with, and the score alone is enough.
 """
 
 from catalog.adapters.models import Revision, VersionState
+from catalog.derivations.measuring import due_measurements, require_measured
 from catalog.errors import Conflict
 from catalog.evaluations.answers import unpack
 from catalog.evaluations.flips import find_flips
@@ -23,16 +24,18 @@ def policies_for(revision: Revision) -> list[Policy]:
 
 
 def is_guarded(revision: Revision) -> bool:
-    """Whether a score decides about its publication."""
-    return any(policy.is_gate and newest_rows(policy) for policy in policies_for(revision))
+    """Whether a score decides about its publication: a policy's, or one that its parents have."""
+    is_gated = any(policy.is_gate and newest_rows(policy) for policy in policies_for(revision))
+    return is_gated or bool(due_measurements(revision))
 
 
 def require_score(revision: Revision) -> None:
     """Refuse to publish what a gate keeps out.
 
     Raises:
-        Conflict: ``score_not_measured``, ``score_dropped``, ``answers_turned_wrong``.
+        Conflict: ``score_not_measured``, ``score_dropped``, ``answers_turned_wrong``, ``derived_not_measured``.
     """
+    require_measured(revision)
     for policy in policies_for(revision):
         on = newest_rows(policy)
         if policy.is_gate and on is not None:

@@ -46,7 +46,7 @@ def request_uncertainty(
     base = require_measurable(revision)
     _require_right(actor, revision, on)
     require_rows(on)
-    _require_answers(on)
+    require_answers(on)
     if revision.facts.get("method") != "lora":
         raise Unprocessable(
             "not_low_rank",
@@ -170,15 +170,19 @@ def _require_right(actor: User, revision: Revision, on: SetRevision) -> None:
     )
 
 
-def _require_answers(on: SetRevision) -> None:
-    """Calibration needs one right answer among several, and rows to search on."""
+def require_answers(on: SetRevision) -> None:
+    """What a search weighs needs one right answer among several, and rows to search on.
+
+    Raises:
+        Unprocessable: ``harness_mismatch``, ``anchor_missing``.
+    """
     is_choice = on.harness == Harness.LANGUAGE_MODEL and (
         on.options.get("output_type", "multiple_choice") == "multiple_choice"
     )
     if on.harness != Harness.SEQUENCE_CLASSIFICATION and not is_choice:
         raise Unprocessable(
             "harness_mismatch",
-            f"{on} is for {on.harness}; calibration needs one right answer among several",
+            f"{on} is for {on.harness}; a search needs one right answer among several",
             field="evaluation_set",
             hint="Choose a set of sequence classification, or of multiple choice.",
         )

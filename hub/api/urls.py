@@ -16,6 +16,7 @@ from hub.api import (
     files,
     identity,
     jobs,
+    merges,
     namespaces,
     policies,
     resolve,
@@ -102,6 +103,8 @@ urlpatterns = [
     path(f"{_BASIS}/file", compressed.BasisFileView.as_view()),
     path(f"{_BASIS}/coefficients/<str:commit_id>", compressed.CoefficientsView.as_view()),
     path(f"{_ADAPTER}/compressed", compressed.AdapterPlanView.as_view()),
+    path("merges", merges.MergesView.as_view()),
+    path("merges/preview", merges.MergePreviewView.as_view()),
     path("reviews", revisions.QueueView.as_view()),
     re_path(r".*", not_found),
 ]

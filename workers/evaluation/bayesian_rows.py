@@ -50,7 +50,7 @@ def predictor_of(asked: Asked, base: Base, subject: Subject, anchor_rows: int) -
         return Choosing(asked, base, subject, anchor, anchor_rows)
     raise Refused(
         "harness_mismatch",
-        f"calibration needs one right answer among several; this set is for {asked.set.harness}",
+        f"what is searched needs one right answer among several; this set is for {asked.set.harness}",
         "Use a set of sequence classification, or of multiple choice.",
     )
 

@@ -1,0 +1,129 @@
+"""``/merges``: ask for a merge of stored adapters, or for a look at one."""
+
+from typing import Any
+
+from drf_spectacular.utils import extend_schema
+from rest_framework import serializers
+from rest_framework.request import Request
+from rest_framework.response import Response
+from rest_framework.views import APIView
+
+from catalog.adapters.models import Visibility
+from catalog.derivations.merge_options import METHODS
+from catalog.derivations.merging import AskedMerge, request_merge, request_preview
+from catalog.derivations.targets import Target
+from hub.api.authentication import actor_of
+from hub.api.derivations import DerivationOutput, shown
+from hub.api.jobs import JobOutput
+from hub.api.shapes import Input, Output, read
+
+
+class MemberInput(Input):
+    """One adapter, and how much of it."""
+
+    adapter = serializers.CharField(max_length=300)
+    weight = serializers.FloatField(default=1.0)
+
+
+class SearchInput(Input):
+    """On which rows weights are searched, and how long."""
+
+    evaluation_set = serializers.CharField(max_length=220)
+    rows = serializers.IntegerField(required=False)
+    budget = serializers.IntegerField(required=False)
+    bound = serializers.FloatField(required=False)
+    l1_penalty = serializers.FloatField(required=False)
+
+
+class HowInput(Input):
+    """What is merged, and how."""
+
+    members = MemberInput(many=True)
+    method = serializers.ChoiceField(list(METHODS), default="cat")
+    heads = serializers.CharField(max_length=300, default="", allow_blank=True)
+    settings = serializers.DictField(default=dict)
+
+
+class TargetInput(Input):
+    """Where the draft goes, and what is said of it."""
+
+    adapter = serializers.CharField(max_length=200)
+    version = serializers.CharField(max_length=64, default="", allow_blank=True)
+    visibility = serializers.ChoiceField(Visibility.values, required=False)
+    license = serializers.CharField(max_length=200, default="", allow_blank=True)
+    summary = serializers.CharField(max_length=300, default="", allow_blank=True)
+
+
+class MergeInput(HowInput, TargetInput):
+    """A merge: what, how, and where the draft goes."""
+
+    search = SearchInput(required=False)
+
+
+class MethodOutput(Output):
+    """A method, and which options mean something to it."""
+
+    method = serializers.CharField()
+    says = serializers.CharField()
+    options = serializers.ListField(child=serializers.CharField())
+
+
+class MethodsOutput(Output):
+    """Every method of merging."""
+
+    results = MethodOutput(many=True)
+
+
+class MergesView(APIView):
+    """Methods, and new merges."""
+
+    @extend_schema(summary="List the methods of merging", responses=MethodsOutput)
+    def get(self, request: Request) -> Response:
+        rows = [
+            {
+                "method": name,
+                "says": method.says,
+                "options": [
+                    option
+                    for option, has in (
+                        ("density", method.has_density or method.has_inner),
+                        ("rank", method.has_rank),
+                        ("inner", method.has_inner),
+                        ("alignment", name == "mera"),
+                        ("compat", method.is_peft),
+                    )
+                    if has
+                ],
+            }
+            for name, method in METHODS.items()
+        ]
+        return Response({"results": rows})
+
+    @extend_schema(summary="Merge adapters into a draft", request=MergeInput, responses={202: DerivationOutput})
+    def post(self, request: Request) -> Response:
+        given = read(MergeInput, request)
+        made = request_merge(actor_of(request), asked_of(given), target_of(given))
+        return Response(shown(request, made), status=202)
+
+
+class MergePreviewView(APIView):
+    """A look at a merge before anything is computed."""
+
+    @extend_schema(
+        summary="Look at a merge: norms, overlaps, sign conflicts, heads", request=HowInput, responses={202: JobOutput}
+    )
+    def post(self, request: Request) -> Response:
+        job = request_preview(actor_of(request), asked_of(read(HowInput, request)))
+        return Response(JobOutput(job).data, status=202)
+
+
+def asked_of(given: dict[str, Any]) -> AskedMerge:
+    """What a body asks to be merged."""
+    members = [(member["adapter"], member["weight"]) for member in given["members"]]
+    search = dict(given["search"]) if given.get("search") else None
+    return AskedMerge(members, given["method"], given["heads"], given["settings"], search)
+
+
+def target_of(given: dict[str, Any]) -> Target:
+    """Where a body wants its draft."""
+    return Target(given["adapter"], given["version"], given.get("visibility", ""), given["license"], given["summary"])
