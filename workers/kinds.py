@@ -2,7 +2,8 @@
 
 from catalog.adapters.commits import VALIDATE_REVISION
 from catalog.bases.services import DESCRIBE_BASE
-from catalog.derivations.merging import MERGE, PREVIEW_MERGE
+from catalog.derivations.merging import PREVIEW_MERGE
+from catalog.derivations.reproducing import REPRODUCE
 from catalog.errors import Conflict
 from catalog.evaluations.grouping import EVALUATE
 from catalog.evaluations.uncertainty import BAYESIANISE
@@ -10,11 +11,13 @@ from catalog.evidence.services import GATHER_EVIDENCE
 from catalog.jobs.models import Job
 from catalog.uploads.receiving import RECEIVE_UPLOAD
 from workers.bayesianising import Bayesianise
+from workers.derivation_kinds import DERIVES
 from workers.description import DescribeBase
 from workers.evaluating import Evaluate
 from workers.evidence import GatherEvidence
-from workers.merging import Merge, PreviewMerge
+from workers.merging import PreviewMerge
 from workers.receiving import ReceiveUpload
+from workers.reproducing import Reproduce
 from workers.supervisor import Handler
 from workers.validation import ValidateRevision
 
@@ -25,8 +28,9 @@ HANDLERS: dict[str, Handler] = {
     GATHER_EVIDENCE: GatherEvidence(),
     EVALUATE: Evaluate(),
     BAYESIANISE: Bayesianise(),
-    MERGE: Merge("workers.derivations.merging:merge"),
     PREVIEW_MERGE: PreviewMerge(),
+    REPRODUCE: Reproduce(),
+    **DERIVES,
 }
 
 

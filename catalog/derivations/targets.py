@@ -24,17 +24,19 @@ class Target:
     summary: str = ""
 
 
-def open_target(actor: User, target: Target, named: Sequence[Named]) -> tuple[Adapter, dict[str, Any]]:
+def open_target(
+    actor: User, target: Target, named: Sequence[Named], *, base: str = ""
+) -> tuple[Adapter, dict[str, Any]]:
     """The adapter, made where there is none, and the metadata of the draft. Call it in the request's transaction.
 
     A licence that all parents share goes on, and so do a common task and all their languages. Without a visibility
-    the adapter is private where a parent is.
+    the adapter is private where a parent is. ``base`` is that of the draft where there are no parents.
 
     Raises:
         InvalidInput, NotFound, NotPermitted, Conflict: as a push to it would. Conflict ``version_exists`` or
         ``version_reserved``.
     """
-    metadata = asdict(check_metadata(_inherited(target, named)))
+    metadata = asdict(check_metadata(_inherited(target, named, base)))
     if target.version:
         check_version(target.version)
     adapter = create_adapter(
@@ -47,12 +49,12 @@ def open_target(actor: User, target: Target, named: Sequence[Named]) -> tuple[Ad
     return adapter, metadata
 
 
-def _inherited(target: Target, named: Sequence[Named]) -> Metadata:
+def _inherited(target: Target, named: Sequence[Named], base: str) -> Metadata:
     revisions = [one.revision for one in named]
     licenses, tasks = {row.license for row in revisions}, {row.task for row in revisions}
     languages = dict.fromkeys(language for row in revisions for language in row.languages)
     return Metadata(
-        base=str(named[0].base) if named else "",
+        base=base or str(named[0].base),
         task=tasks.pop() if len(tasks) == 1 else "",
         languages=list(languages),
         license=target.license or (licenses.pop() if len(licenses) == 1 else ""),

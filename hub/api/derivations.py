@@ -11,8 +11,11 @@ from rest_framework.views import APIView
 
 from catalog.derivations.models import Derivation, DerivationKind, DerivationState
 from catalog.derivations.queries import find_derivations, get_derivation, told_to
+from catalog.derivations.reproducing import request_reproduction
 from catalog.jobs.models import Job
 from catalog.paging import page_of
+from hub.api.authentication import actor_of
+from hub.api.jobs import JobOutput
 from hub.api.shapes import (
     CURSOR,
     LIMIT,
@@ -105,6 +108,18 @@ class DerivationView(APIView):
     @extend_schema(summary="Show a derivation", responses=DerivationOutput)
     def get(self, request: Request, derivation_id: int) -> Response:
         return Response(shown(request, get_derivation(request.user, derivation_id)))
+
+
+class ReproduceView(APIView):
+    """One of them, computed again."""
+
+    @extend_schema(
+        summary="Compute it again from its recipe, and compare the digests", request=None, responses={202: JobOutput}
+    )
+    def post(self, request: Request, derivation_id: int) -> Response:
+        actor = actor_of(request)
+        job = request_reproduction(actor, get_derivation(actor, derivation_id))
+        return Response(JobOutput(job).data, status=202)
 
 
 def shown(request: Request, derivation: Derivation) -> dict[str, Any]:

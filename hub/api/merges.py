@@ -8,12 +8,11 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
-from catalog.adapters.models import Visibility
 from catalog.derivations.merge_options import METHODS
 from catalog.derivations.merging import AskedMerge, request_merge, request_preview
-from catalog.derivations.targets import Target
 from hub.api.authentication import actor_of
 from hub.api.derivations import DerivationOutput, shown
+from hub.api.drafts import TargetInput, target_of
 from hub.api.jobs import JobOutput
 from hub.api.shapes import Input, Output, read
 
@@ -42,16 +41,6 @@ class HowInput(Input):
     method = serializers.ChoiceField(list(METHODS), default="cat")
     heads = serializers.CharField(max_length=300, default="", allow_blank=True)
     settings = serializers.DictField(default=dict)
-
-
-class TargetInput(Input):
-    """Where the draft goes, and what is said of it."""
-
-    adapter = serializers.CharField(max_length=200)
-    version = serializers.CharField(max_length=64, default="", allow_blank=True)
-    visibility = serializers.ChoiceField(Visibility.values, required=False)
-    license = serializers.CharField(max_length=200, default="", allow_blank=True)
-    summary = serializers.CharField(max_length=300, default="", allow_blank=True)
 
 
 class MergeInput(HowInput, TargetInput):
@@ -122,8 +111,3 @@ def asked_of(given: dict[str, Any]) -> AskedMerge:
     members = [(member["adapter"], member["weight"]) for member in given["members"]]
     search = dict(given["search"]) if given.get("search") else None
     return AskedMerge(members, given["method"], given["heads"], given["settings"], search)
-
-
-def target_of(given: dict[str, Any]) -> Target:
-    """Where a body wants its draft."""
-    return Target(given["adapter"], given["version"], given.get("visibility", ""), given["license"], given["summary"])

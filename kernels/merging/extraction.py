@@ -44,6 +44,7 @@ def extract_lora(
     energy: float | None = None,
     is_extracted: Callable[[str, tuple[int, ...]], bool] = is_linear_weight,
     is_transposed: bool = False,
+    prefix: str = "",
     seed: int = 0,
     progress: Callable[[float], None] | None = None,
 ) -> Extraction:
@@ -51,19 +52,21 @@ def extract_lora(
 
     Two safetensors files or folders of them with an index. `energy` in (0, 1] is the share of `||D||_F^2` at which
     a module's rank stops short of `rank`. Modules that did not change are left away. `is_transposed` is for weights
-    stored as (d_in, d_out), as GPT-2's. Factors are balanced, `B = U S^1/2`. The truncated SVD is the best
+    stored as (d_in, d_out), as GPT-2's. `prefix` stands before the base's names in the tuned checkpoint (`bert.` in
+    one with a head); modules are named as there. Factors are balanced, `B = U S^1/2`. The truncated SVD is the best
     approximation (Eckart and Young, 1936). ValueError for settings out of range or a checkpoint of other shapes.
     """
     if rank < 1 or (energy is not None and not 0.0 < energy <= 1.0):
         raise ValueError(f"rank >= 1 and energy in (0, 1] expected; received {rank} and {energy!r}")
     old, new = Checkpoint(base), Checkpoint(tuned)
     adapter, errors = {}, {}
-    left_out = {name: "only in the base" for name in old.names if name not in new.files}
+    left_out = {name: "only in the base" for name in old.names if f"{prefix}{name}" not in new.files}
     for done, name in enumerate(new.names, start=1):
-        if name not in old.files:
+        own = name.removeprefix(prefix)
+        if own not in old.files:
             left_out[name] = "only in the tuned checkpoint"
         else:
-            difference = _difference(old.tensor(name), new.tensor(name), name)
+            difference = _difference(old.tensor(own), new.tensor(name), name)
             if bool(difference.any()):
                 if is_extracted(name, tuple(difference.shape)):
                     module = name.removesuffix(".weight")
