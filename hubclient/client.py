@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from .base_models import BaseModels
+from .derivations import Derivations
 from .jobs import JobProgress, raise_if_failed
 from .measurements import Measurements
 from .names import AdapterName
@@ -16,7 +17,7 @@ from .push import PushResult, push_folder, raise_if_rejected
 from .sending import Progress
 
 
-class Hub(BaseModels, Measurements):
+class Hub(BaseModels, Derivations, Measurements):
     """One hub and one identity. Without arguments: `HUB_URL` and `HUB_TOKEN`, else what `hubclient login` kept."""
 
     # Adapters

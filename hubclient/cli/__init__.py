@@ -9,7 +9,19 @@ import typer
 
 from ..errors import HubError, UsageError
 from ..output import report_error
-from . import account, bases, calibrating, catalog, checking, eval_sets, evaluating, policing, reviewing, transfer
+from . import (
+    account,
+    bases,
+    calibrating,
+    catalog,
+    checking,
+    deriving,
+    eval_sets,
+    evaluating,
+    policing,
+    reviewing,
+    transfer,
+)
 
 app = typer.Typer(
     name="hubclient",
@@ -20,7 +32,7 @@ app = typer.Typer(
     add_completion=False,
     rich_markup_mode=None,
 )
-for room in (account, transfer, catalog, checking, evaluating, calibrating):
+for room in (account, transfer, catalog, checking, evaluating, calibrating, deriving):
     room.register(app)
 app.add_typer(bases.app, name="base-model")
 app.add_typer(eval_sets.app, name="eval-set")
