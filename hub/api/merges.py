@@ -17,14 +17,14 @@ from hub.api.jobs import JobOutput
 from hub.api.shapes import Input, Output, read
 
 
-class MemberInput(Input):
+class MergedInput(Input):
     """One adapter, and how much of it."""
 
     adapter = serializers.CharField(max_length=300)
     weight = serializers.FloatField(default=1.0)
 
 
-class SearchInput(Input):
+class WeightSearchInput(Input):
     """On which rows weights are searched, and how long."""
 
     evaluation_set = serializers.CharField(max_length=220)
@@ -34,22 +34,22 @@ class SearchInput(Input):
     l1_penalty = serializers.FloatField(required=False)
 
 
-class HowInput(Input):
+class LookInput(Input):
     """What is merged, and how."""
 
-    members = MemberInput(many=True)
+    members = MergedInput(many=True)
     method = serializers.ChoiceField(list(METHODS), default="cat")
     heads = serializers.CharField(max_length=300, default="", allow_blank=True)
     settings = serializers.DictField(default=dict)
 
 
-class MergeInput(HowInput, TargetInput):
+class MergeInput(LookInput, TargetInput):
     """A merge: what, how, and where the draft goes."""
 
-    search = SearchInput(required=False)
+    search = WeightSearchInput(required=False)
 
 
-class MethodOutput(Output):
+class MergeMethodOutput(Output):
     """A method, and which options mean something to it."""
 
     method = serializers.CharField()
@@ -57,16 +57,16 @@ class MethodOutput(Output):
     options = serializers.ListField(child=serializers.CharField())
 
 
-class MethodsOutput(Output):
+class MergeMethodsOutput(Output):
     """Every method of merging."""
 
-    results = MethodOutput(many=True)
+    results = MergeMethodOutput(many=True)
 
 
 class MergesView(APIView):
     """Methods, and new merges."""
 
-    @extend_schema(summary="List the methods of merging", responses=MethodsOutput)
+    @extend_schema(summary="List the methods of merging", responses=MergeMethodsOutput)
     def get(self, request: Request) -> Response:
         rows = [
             {
@@ -99,10 +99,10 @@ class MergePreviewView(APIView):
     """A look at a merge before anything is computed."""
 
     @extend_schema(
-        summary="Look at a merge: norms, overlaps, sign conflicts, heads", request=HowInput, responses={202: JobOutput}
+        summary="Look at a merge: norms, overlaps, sign conflicts, heads", request=LookInput, responses={202: JobOutput}
     )
     def post(self, request: Request) -> Response:
-        job = request_preview(actor_of(request), asked_of(read(HowInput, request)))
+        job = request_preview(actor_of(request), asked_of(read(LookInput, request)))
         return Response(JobOutput(job).data, status=202)
 
 

@@ -17,7 +17,7 @@ from hub.api.shapes import Output, read
 class ReductionInput(TargetInput):
     """What is made smaller, how, and where the draft goes."""
 
-    source = serializers.CharField(max_length=300)
+    source = serializers.CharField(max_length=300)  # type: ignore[assignment]
     operation = serializers.ChoiceField(list(OPERATIONS))
     settings = serializers.DictField(default=dict)
 

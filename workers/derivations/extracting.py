@@ -8,8 +8,9 @@ from typing import Any
 import torch
 
 from kernels.copies import Copies
+from kernels.formats.peft import ROOT
 from kernels.lowrank_io import Layout
-from kernels.merging import extract_lora
+from kernels.merging import Extraction, extract_lora
 from kernels.merging.extraction import Checkpoint
 from workers.computing import Report
 from workers.derivations.card import card_of
@@ -46,7 +47,6 @@ def extract(argument: Mapping[str, Any], report: Report) -> dict[str, Any]:
     base, tuned = Path(argument["base"]["path"]), Path(argument["tuned"]["path"])
     with settled(argument), refusing():
         config = _config(tuned)
-        prefix = prefix_of(Checkpoint(base).names, Checkpoint(tuned).names)
         found = extract_lora(
             base,
             tuned,
@@ -54,49 +54,51 @@ def extract(argument: Mapping[str, Any], report: Report) -> dict[str, Any]:
             energy=recipe.get("energy"),
             is_transposed=config.get("model_type") in _TRANSPOSED,
             seed=recipe["seed"],
-            prefix=prefix,
+            prefix=prefix_of(Checkpoint(base).names, Checkpoint(tuned).names),
             progress=lambda share: report(0.9 * share, "comparing the checkpoints"),
         )
         if not found.adapter:
             raise Refused("changes_nothing", "no linear layer of the two checkpoints differs")
-        task_type = next((task for end, task in _TASKS.items() if _architecture(config).endswith(end)), None)
         head = _head(tuned, found.left_out, config)
-        left_out = {name: why for name, why in found.left_out.items() if name not in head.modules}
+        left_out = {name: why for name, why in found.left_out.items() if f"{ROOT}{name}" not in head.tensors}
         card = _card(argument, len(found.adapter), max(found.errors.values()), left_out)
         size = write_folder(
             Path(argument["out"]),
             found.adapter,
             base_model=argument["base"]["name"],
             layout=Layout(),
-            copies=Copies(
-                {f"base_model.model.{name}": tensor for name, tensor in head.tensors.items()}, {}, head.options
-            ),
+            copies=head,
             companions={},
             card=card,
             dtype=DTYPES[recipe["dtype"]],
-            task_type=task_type,
+            task_type=next((task for end, task in _TASKS.items() if _architecture(config).endswith(end)), None),
         )
-    said = {
-        "metric": "relative Frobenius error of each difference, not squared",
-        "modules": {
-            name: {"relative_error": found.errors[name], "rank_after": update.rank}
-            for name, update in found.adapter.items()
-        },
-        "largest_relative_error": max(found.errors.values()),
-        "left_out": dict(list(left_out.items())[:_MOST_LISTED]),
-        "left_out_count": len(left_out),
-        "heads": [
-            {"adapter": argument["tuned"]["name"], "modules": ", ".join(sorted(head.tensors)), "fate": "kept as it was"}
-        ]
-        if head.tensors
-        else [],
-        "weights_bytes": size,
-    }
     made = made_with(argument, torch.device("cpu"))
     digests = {
         name: Base(path, torch.device("cpu")).weights_digest for name, path in (("base", base), ("tuned", tuned))
     }
-    return {"report": said, "made_with": made | {"weights_digests": digests}, "card": card}
+    return {
+        "report": _report(argument, found, left_out, head) | {"weights_bytes": size},
+        "made_with": made | {"weights_digests": digests},
+        "card": card,
+    }
+
+
+def _report(
+    argument: Mapping[str, Any], found: Extraction, left_out: Mapping[str, str], head: Copies
+) -> dict[str, Any]:
+    errors = found.errors
+    kept = {"adapter": argument["tuned"]["name"], "modules": ", ".join(sorted(set(head.modules.values())))}
+    return {
+        "metric": "relative Frobenius error of each difference, not squared",
+        "modules": {
+            name: {"relative_error": errors[name], "rank_after": update.rank} for name, update in found.adapter.items()
+        },
+        "largest_relative_error": max(errors.values()),
+        "left_out": dict(list(left_out.items())[:_MOST_LISTED]),
+        "left_out_count": len(left_out),
+        "heads": [kept | {"fate": "kept as it was", "bytes": head.size_bytes}] if head.tensors else [],
+    }
 
 
 def prefix_of(base: list[str], tuned: list[str]) -> str:
@@ -116,10 +118,13 @@ def _head(tuned: Path, left_out: Mapping[str, str], config: Mapping[str, Any]) -
     if not names:
         return Copies()
     checkpoint = Checkpoint(tuned)
-    tensors = {name: checkpoint.tensor(name) for name in names}
     options = {"modules_to_save": sorted({name.split(".")[0] for name in names})}
     labels = {key: config[key] for key in ("id2label", "label2id") if config.get(key)}
-    return Copies(tensors, {name: name.split(".")[0] for name in names}, options | labels)
+    return Copies(
+        {f"{ROOT}{name}": checkpoint.tensor(name) for name in names},
+        {f"{ROOT}{name}": name.split(".")[0] for name in names},
+        options | labels,
+    )
 
 
 def _config(folder: Path) -> dict[str, Any]:

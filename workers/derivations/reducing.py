@@ -78,7 +78,10 @@ def reduced_by(
     """What the recipe's operation makes of the updates, and what else there is to say. Raises Refused, ValueError."""
     adapter, operation = member.updates, recipe["operation"]
     if operation == "truncate" and recipe.get("size_bytes") is not None:
-        options = {"min_rank": recipe.get("min_rank") or 0, "is_relative": bool(recipe.get("is_relative"))}
+        options: dict[str, Any] = {
+            "min_rank": recipe.get("min_rank") or 0,
+            "is_relative": bool(recipe.get("is_relative")),
+        }
         budget = recipe["size_bytes"]
         return truncate_to_budget(adapter, budget_bytes=budget, dtype=dtype, progress=progress, **options), {}
     if operation == "truncate":
