@@ -58,6 +58,7 @@ INSTALLED_APPS = [
     "catalog.accounts",
     "catalog.bases",
     "catalog.adapters",
+    "catalog.access",
     "catalog.jobs",
     "catalog.evidence",
     "catalog.evaluations",

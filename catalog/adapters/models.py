@@ -117,6 +117,8 @@ class Revision(models.Model):
     created_at = models.DateTimeField()
     published_at = models.DateTimeField(null=True, blank=True)
     size_bytes = models.BigIntegerField(default=0)
+    # Computed from others: seen by those alone who may see all of them (catalog.access.Origin).
+    is_derived = models.BooleanField(default=False, db_default=False)
     # Path, digest and size of every file, once the revision has given up its bytes; empty while it holds them.
     manifest = models.JSONField(null=True, blank=True)
 

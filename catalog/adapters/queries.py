@@ -73,9 +73,10 @@ def _what_it_may_be(ref: str) -> tuple[str, ...]:
     return ("version__name", "refs__name") if ref[:1].isdigit() else ("refs__name", "version__name")
 
 
-def offered_versions(adapter: Adapter) -> list[str]:
-    """Names of the published and yanked versions, highest first."""
-    names = [name for (name,) in statements.offered_versions.rows(None, adapter=adapter.pk)]
+def offered_versions(actor: Actor, adapter: Adapter) -> list[str]:
+    """Names of the published and yanked versions that ``actor`` may see, highest first."""
+    found = statements.offered_versions.rows(kind_of(actor), adapter=adapter.pk, viewer=actor.pk)
+    names = [name for (name,) in found]
     return sorted(names, key=version_key, reverse=True)
 
 

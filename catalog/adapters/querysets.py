@@ -6,6 +6,7 @@ from django.apps import apps
 from django.db import models
 from django.db.models import Exists, OuterRef, Q
 
+from catalog.access.querysets import granted, origins_seen
 from catalog.accounts.querysets import REVIEW_ROLES, Actor, is_staff, namespaces_of, visible_through
 from catalog.names import fold, split_full_name
 
@@ -13,6 +14,8 @@ if TYPE_CHECKING:
     from catalog.adapters.models import Adapter, Blob, Revision  # noqa: F401  (named in the base classes below)
 
 OPEN_STATES = ("published", "yanked")
+# What was published and withdrawn is still known, so that asking for it says why it is gone.
+KNOWN_STATES = (*OPEN_STATES, "withdrawn")
 
 
 class AdapterQuerySet(models.QuerySet["Adapter", "Adapter"]):
@@ -23,11 +26,12 @@ class AdapterQuerySet(models.QuerySet["Adapter", "Adapter"]):
         return self.filter(deleted_at=None, namespace__deleted_at=None)
 
     def visible_to(self, actor: Actor) -> "AdapterQuerySet":
-        """Public ones with something published, and everything in the actor's own namespaces."""
+        """Those of his own namespaces, and public or granted ones that published something that he may see."""
         # Looked up by name: the models import this file.
         versions = apps.get_model("adapters", "Version")._default_manager
-        is_open = Exists(versions.filter(adapter=OuterRef("pk"), state__in=OPEN_STATES))
-        return self.live().filter(visible_through(actor, "namespace", Q(is_open, visibility="public")))
+        known = versions.filter(origins_seen(actor, "revision_id"), adapter=OuterRef("pk"), state__in=KNOWN_STATES)
+        shown = (Q(visibility="public") | granted(actor, "pk")) & Q(Exists(known))
+        return self.live().filter(visible_through(actor, "namespace", shown))
 
     def named(self, full_name: str) -> "AdapterQuerySet":
         """The one that ``namespace/name`` stands for, whatever its case and separators."""
@@ -66,10 +70,14 @@ class RevisionQuerySet(models.QuerySet["Revision", "Revision"]):
     """Revisions by who may see them."""
 
     def visible_to(self, actor: Actor) -> "RevisionQuerySet":
-        """Published ones of public adapters, and everything in the actor's own namespaces."""
-        public = Q(adapter__visibility="public", state__in=OPEN_STATES)
+        """Published ones of public and granted adapters, and everything in the actor's own namespaces.
+
+        Of what was computed from others, only that of which he may see all it was computed from.
+        """
+        shared = Q(adapter__visibility="public") | granted(actor, "adapter_id")
         live = self.filter(adapter__deleted_at=None, adapter__namespace__deleted_at=None)
-        return live.filter(visible_through(actor, "adapter__namespace", public))
+        seen = live.filter(visible_through(actor, "adapter__namespace", Q(state__in=OPEN_STATES) & shared))
+        return seen.filter(origins_seen(actor, "pk", is_derived="is_derived"))
 
     def awaiting_review_by(self, actor: Actor) -> "RevisionQuerySet":
         """Pending revisions that the actor's role lets him decide."""

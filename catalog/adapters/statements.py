@@ -4,9 +4,11 @@ from typing import Any
 
 from django.db.models import QuerySet
 
+from catalog.access.querysets import origins_seen
 from catalog.accounts.models import Namespace, User
 from catalog.accounts.viewers import viewer_like
-from catalog.adapters.models import Adapter, Blob, File, Revision, RevisionState, Version, VersionState
+from catalog.adapters.models import Adapter, Blob, File, Revision, RevisionState, Version
+from catalog.adapters.querysets import OPEN_STATES
 from catalog.bases.models import BaseModel
 from catalog.compiled import CompiledModels, CompiledQuery, Part, StandIns
 from catalog.jobs.models import Job
@@ -61,8 +63,10 @@ def _file_of(stand_ins: StandIns, shape: tuple[str, str]) -> QuerySet[Revision, 
 file = CompiledQuery(_file_of)
 
 
-offered_versions = CompiledQuery(
-    lambda stand_ins, _: Version.objects.filter(
-        adapter_id=stand_ins.number("adapter"), state__in=(VersionState.PUBLISHED, VersionState.YANKED)
-    ).values_list("name")
-)
+def _offered_of(stand_ins: StandIns, viewer: str) -> QuerySet[Version, Any]:
+    seen = origins_seen(viewer_like(viewer, stand_ins), "revision_id")
+    found = Version.objects.filter(seen, adapter_id=stand_ins.number("adapter"), state__in=OPEN_STATES)
+    return found.values_list("name")
+
+
+offered_versions = CompiledQuery(_offered_of)

@@ -6,6 +6,7 @@ from typing import Any
 from django.db import transaction
 from django.utils import timezone
 
+from catalog.access.origins import record_origins
 from catalog.accounts.models import User
 from catalog.adapters.blobs import add_blob
 from catalog.adapters.commits import commit
@@ -99,6 +100,8 @@ def record_made(
         message=f"{derivation.get_kind_display()} of {', '.join(map(str, derivation.parents.all()))}"[:2000],
         metadata=revision_fields(metadata, card, card_text),
     )
+    if made.is_new:
+        record_origins(made.revision, derivation.parents.values_list("revision_id", flat=True))
     derivation.revision, derivation.state, derivation.made_at = made.revision, DerivationState.MADE, timezone.now()
     derivation.report, derivation.made_with, derivation.error = report, made_with, None
     derivation.save()

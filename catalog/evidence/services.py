@@ -50,6 +50,7 @@ def peers_of(revision: Revision) -> list[dict[str, Any]]:
         revision__method=revision.method,
         revision__state="published",
         revision__adapter__visibility=Visibility.PUBLIC,
+        revision__is_derived=False,
         skipped=None,
     ).exclude(revision__adapter_id=revision.adapter_id)
     return list(near.order_by("-created_at").values_list("statistics", flat=True)[:MOST_PEERS])

@@ -20,6 +20,7 @@ class SearchEntry(models.Model):
     full_name = models.CharField(max_length=200, unique=True)
     version = models.CharField(max_length=64)
     is_public = models.BooleanField()
+    is_derived = models.BooleanField(default=False, db_default=False)
     summary = models.CharField(max_length=300, blank=True)
     method = models.CharField(max_length=60)
     rank = models.PositiveIntegerField(null=True)

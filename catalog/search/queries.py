@@ -7,6 +7,7 @@ from typing import Any
 
 from django.db.models import Q, QuerySet
 
+from catalog.access.querysets import granted, origins_seen
 from catalog.accounts.models import Namespace
 from catalog.accounts.querysets import Actor, visible_through
 from catalog.accounts.viewers import kind_of, viewer_like
@@ -140,7 +141,8 @@ _everything = CompiledQuery(_everything_of)
 
 def matching(query: SearchQuery, viewer: Actor) -> QuerySet[SearchEntry]:
     """Every entry that ``query`` finds and ``viewer`` may see, unsorted."""
-    found = SearchEntry.objects.filter(visible_through(viewer, "namespace", Q(is_public=True)))
+    seen = visible_through(viewer, "namespace", Q(is_public=True) | granted(viewer, "adapter_id"))
+    found = SearchEntry.objects.filter(seen, origins_seen(viewer, "revision_id", is_derived="is_derived"))
     for word in query.text.casefold().split():
         found = found.filter(words__text__contains=word)
     # Ids and not joins: only so the database knows that one index has the rows in the order of the page.

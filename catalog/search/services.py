@@ -21,6 +21,7 @@ def index_adapter(adapter: Adapter) -> None:
         "full_name": adapter.full_name,
         "version": version.name,
         "is_public": adapter.visibility == "public",
+        "is_derived": revision.is_derived,
         "summary": adapter.summary,
         "method": revision.method,
         "rank": revision.rank,

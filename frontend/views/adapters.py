@@ -91,7 +91,8 @@ def card_html(card: str) -> str:
 
 def _shown(request: HttpRequest, adapter: Adapter, version: str, revisions: list[Revision]) -> Revision | None:
     """The revision asked for; for an adapter without a published version, the newest that the viewer may see."""
-    if version or adapter.default_version is not None:
+    default = adapter.default_version
+    if version or (default is not None and any(row.pk == default.revision_id for row in revisions)):
         return get_revision(request.user, adapter, version)
     if not revisions:
         return None

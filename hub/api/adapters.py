@@ -97,7 +97,7 @@ class AdapterOutput(Output):
     summary = serializers.CharField()
     visibility = serializers.CharField()
     downloads = serializers.SerializerMethodField()
-    default_version = serializers.CharField(source="default_version.name", default=None, allow_null=True)
+    default_version = serializers.SerializerMethodField()
     versions = serializers.SerializerMethodField()
     created_at = serializers.DateTimeField()
     updated_at = serializers.DateTimeField()
@@ -110,7 +110,12 @@ class AdapterOutput(Output):
 
     def get_versions(self, adapter: Adapter) -> list[str]:
         """Published and yanked versions, highest first."""
-        return offered_versions(adapter)
+        return self._offered(adapter)
+
+    def get_default_version(self, adapter: Adapter) -> str | None:
+        """What a pull without a version gets; None where the caller may not see it."""
+        default = adapter.default_version
+        return default.name if default is not None and default.name in self._offered(adapter) else None
 
     def get_url(self, adapter: Adapter) -> str:
         """The adapter's page."""
@@ -118,10 +123,16 @@ class AdapterOutput(Output):
 
     def get_revision(self, adapter: Adapter) -> dict[str, Any] | None:
         """The default version's revision."""
-        if adapter.default_version is None:
+        if self.get_default_version(adapter) is None:
             return None
         revision = get_revision(self.context["request"].user, adapter)
         return dict(RevisionOutput(revision, context=self.context).data)
+
+    def _offered(self, adapter: Adapter) -> list[str]:
+        offered: dict[int, list[str]] = self.context.setdefault("offered", {})
+        if adapter.pk not in offered:
+            offered[adapter.pk] = offered_versions(self.context["request"].user, adapter)
+        return offered[adapter.pk]
 
 
 class AdapterInput(Input):

@@ -4,6 +4,7 @@ from django.urls import path, re_path
 from drf_spectacular.views import SpectacularAPIView, SpectacularSwaggerView
 
 from hub.api import (
+    access,
     adapters,
     badges,
     base_models,
@@ -67,6 +68,8 @@ urlpatterns = [
     path(f"{_REVISION}/evidence", revisions.EvidenceView.as_view()),
     path(f"{_REVISION}/reviews", revisions.ReviewsView.as_view()),
     path(f"{_ADAPTER}/uncertainty", uncertainty.UncertaintyView.as_view()),
+    path(f"{_ADAPTER}/access", access.GrantsView.as_view()),
+    path(f"{_ADAPTER}/access/<int:grant_id>", access.GrantView.as_view()),
     path(f"{_ADAPTER}/versions", versions.VersionsView.as_view()),
     path(_VERSION, versions.VersionView.as_view()),
     path(f"{_VERSION}/yank", versions.YankView.as_view()),

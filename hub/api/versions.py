@@ -7,6 +7,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
+from catalog.access.querysets import origins_seen
 from catalog.accounts.services import role_in
 from catalog.adapters.models import Adapter, Version, VersionState
 from catalog.adapters.publication import unyank_version, yank_version
@@ -90,6 +91,7 @@ class UnyankView(APIView):
 
 def _visible(request: Request, adapter: Adapter) -> QuerySet[Version]:
     # Members see reserved versions too.
+    versions = adapter.versions.filter(origins_seen(request.user, "revision_id"))
     if role_in(request.user, adapter.namespace):
-        return adapter.versions.all()
-    return adapter.versions.exclude(state=VersionState.RESERVED)
+        return versions
+    return versions.exclude(state=VersionState.RESERVED)

@@ -5,13 +5,15 @@ from typing import Any
 
 from catalog.accounts.models import User
 from catalog.adapters.models import Adapter, Revision
+from catalog.adapters.publication import publish_revision
+from catalog.adapters.services import create_adapter
 from catalog.adapters.storing import store_folder
 from catalog.derivations.drafting import open_derivation, record_made
 from catalog.derivations.models import Derivation, DerivationKind, Parent
 from catalog.jobs.models import Job
 from catalog.jobs.services import submit
 from catalog.uploads.metadata import Metadata
-from tests.unit.catalog.factories import lora_files
+from tests.unit.catalog.factories import accept, lora_files
 
 
 def open_merge(actor: User, target: Adapter, *parents: Revision, version: str = "") -> tuple[Derivation, Job]:
@@ -43,3 +45,16 @@ def finish_merge(job: Job, folder: Path, *, seed: int = 9, **report: Any) -> Der
         report=report,
         made_with={"torch": "2.13.0"},
     )
+
+
+def publish_merge(
+    actor: User, name: str, *parents: Revision, folder: Path, seed: int = 9, visibility: str = "public"
+) -> Revision:
+    """A published merge of ``parents``, made, accepted and published as a job's would be."""
+    target = create_adapter(actor, full_name=name, visibility=visibility, exist_ok=True)
+    _, job = open_merge(actor, target, *parents)
+    made = accept(finish_merge(job, folder / name.replace("/", "-"), seed=seed).revision)
+    if made.state == "pending":
+        made = publish_revision(made, actor=actor)
+    made.refresh_from_db()
+    return made
