@@ -64,6 +64,7 @@ INSTALLED_APPS = [
     "catalog.evaluations",
     "catalog.derivations",
     "catalog.families",
+    "catalog.removals",
     "catalog.uploads",
     "catalog.reviews",
     "catalog.search",

@@ -36,6 +36,21 @@ def granted(actor: Actor, adapter: str) -> Q:
     return Q(**{f"{adapter}__in": grants.for_actor(actor).values("adapter_id")})
 
 
+def readable(actor: Actor, revision: str) -> Q:
+    """The condition "``actor`` may see this revision, or might before it was withdrawn", whatever it was made of.
+
+    ``revision`` is the path to it. Withdrawn and deleted ones count: what was derived from them is judged by it.
+    """
+    if is_staff(actor):
+        return Q()
+    was_open = Q(**{f"{revision}__published_at__isnull": False})
+    public = Q(**{f"{revision}__adapter__visibility": "public"}) & was_open
+    if not actor.is_authenticated:
+        return public
+    own: dict[str, Any] = {f"{revision}__adapter__namespace_id__in": namespaces_of(actor)}
+    return public | Q(**own) | (granted(actor, f"{revision}__adapter_id") & was_open)
+
+
 def origins_seen(actor: Actor, revision: str, *, is_derived: str = "") -> Q:
     """The condition "computed from nothing that is hidden from ``actor``".
 
@@ -44,16 +59,7 @@ def origins_seen(actor: Actor, revision: str, *, is_derived: str = "") -> Q:
     """
     if is_staff(actor):
         return Q()
+    # Looked up by name: the models import this file.
     origins = apps.get_model("access", "Origin")._default_manager
-    hidden = origins.filter(~_readable(actor), revision=OuterRef(revision))
+    hidden = origins.filter(~readable(actor, "ancestor"), revision=OuterRef(revision))
     return ~Exists(hidden) if not is_derived else Q(**{is_derived: False}) | ~Exists(hidden)
-
-
-def _readable(actor: Actor) -> Q:
-    """Origins whose ancestor ``actor`` may see, or might before it was withdrawn."""
-    was_open = Q(ancestor__published_at__isnull=False)
-    readable = Q(ancestor__adapter__visibility="public") & was_open
-    if not actor.is_authenticated:
-        return readable
-    own: dict[str, Any] = {"ancestor__adapter__namespace_id__in": namespaces_of(actor)}
-    return readable | Q(**own) | (granted(actor, "ancestor__adapter_id") & was_open)

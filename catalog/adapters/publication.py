@@ -1,9 +1,9 @@
-"""What happens to a revision after its commit: verdict, publication, rejection, yank, withdrawal.
+"""What happens to a revision after its commit: verdict, publication, rejection, yank.
 
 validating -> invalid                      validation refuses; the version is free again
            -> pending -> rejected          a reviewer refuses; the version is free again
                       -> published -> yanked <-> published
-                                   -> withdrawn
+                                   -> withdrawn    (``catalog.removals``)
 
 Everything here locks the adapter first, then the revision: two changes of one adapter happen one after the other.
 """
@@ -17,7 +17,6 @@ from catalog.accounts.models import User
 from catalog.accounts.querysets import WRITE_ROLES
 from catalog.accounts.services import require_role
 from catalog.adapters.models import Adapter, Publication, Ref, Revision, RevisionState, Version, VersionState
-from catalog.adapters.releasing import release_files
 from catalog.bases.models import BaseModel
 from catalog.errors import Conflict, InvalidInput, NotFound
 from catalog.evaluations.gate import is_guarded, require_score
@@ -85,7 +84,7 @@ def publish_revision(
         full_name=revision.adapter.full_name, version=version.name, commit_id=revision.commit_id, published_at=now
     )
     set_ref(revision.adapter, MAIN, revision)
-    _refresh(revision.adapter)
+    refresh_default(revision.adapter)
     record(actor, "publish", revision, before="pending", after="published", note=reason)
     return revision
 
@@ -119,25 +118,6 @@ def unyank_version(actor: User, adapter: Adapter, name: str) -> Version:
     return _change(actor, adapter, name, VersionState.YANKED, VersionState.PUBLISHED, "unyank", "")
 
 
-@transaction.atomic
-def delete_adapter(actor: User, adapter: Adapter) -> None:
-    """Withdraw every version and keep the tombstone: neither the name nor a version is ever given out again.
-
-    The bytes are no longer held for it; what each file was stays in the revisions' manifests.
-    """
-    require_role(actor, adapter.namespace, ("owner",), "delete an adapter")
-    Adapter.objects.select_for_update().get(pk=adapter.pk)
-    adapter.versions.filter(state__in=(VersionState.PUBLISHED, VersionState.YANKED)).update(
-        state=VersionState.WITHDRAWN
-    )
-    adapter.revisions.update(state=RevisionState.WITHDRAWN)
-    adapter.deleted_at, adapter.default_version = timezone.now(), None
-    adapter.save()
-    release_files(adapter.revisions.all())
-    index_adapter(adapter)
-    record(actor, "delete", adapter, before="live", after="deleted")
-
-
 def set_ref(adapter: Adapter, name: str, revision: Revision) -> Ref:
     """Move the branch ``name`` to ``revision``."""
     ref, _ = Ref.objects.update_or_create(adapter=adapter, name=name, defaults={"revision": revision})
@@ -159,7 +139,7 @@ def _change(
     version.state, version.yank_reason = after, reason
     version.save(update_fields=["state", "yank_reason"])
     Revision.objects.filter(pk=version.revision_id).update(state=RevisionState(after.value))
-    _refresh(adapter)
+    refresh_default(adapter)
     record(actor, action, version.revision, before=before, after=after, note=reason)
     return version
 
@@ -185,7 +165,7 @@ def _free_version(revision: Revision) -> None:
     Version.objects.filter(revision=revision, state=VersionState.RESERVED).delete()
 
 
-def _refresh(adapter: Adapter) -> None:
+def refresh_default(adapter: Adapter) -> None:
     """The default version is the highest published one; pre-releases count only when there is nothing else."""
     published = list(adapter.versions.filter(state=VersionState.PUBLISHED))
     best = max(published, key=lambda version: ("-" not in version.name, version_key(version.name)), default=None)

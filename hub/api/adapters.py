@@ -9,9 +9,9 @@ from rest_framework.response import Response
 from rest_framework.views import APIView
 
 from catalog.adapters.models import Adapter, Visibility
-from catalog.adapters.publication import delete_adapter
 from catalog.adapters.queries import get_adapter, get_revision, offered_versions
 from catalog.adapters.services import create_adapter, update_adapter
+from catalog.removals.withdrawing import delete_adapter
 from catalog.search.listed import Listed
 from catalog.search.queries import SearchQuery, downloads_of, search
 from hub.api.authentication import actor_of

@@ -8,9 +8,10 @@ from django.db.models.functions import Now
 
 from catalog.adapters.blobs import expect_blob
 from catalog.adapters.models import Blob, BlobState, Revision
-from catalog.adapters.publication import delete_adapter, record_verdict, reject_revision
+from catalog.adapters.publication import record_verdict, reject_revision
 from catalog.errors import Conflict
 from catalog.jobs.clock import database_now
+from catalog.removals.withdrawing import delete_adapter
 from catalog.retention.collection import collect_garbage, preview
 from catalog.retention.holds import collection_held
 from catalog.retention.models import Hold

@@ -8,8 +8,8 @@ from django.db import connection, connections, transaction
 
 from catalog.adapters.blobs import add_blob, expect_blob
 from catalog.adapters.models import Blob, File
-from catalog.adapters.publication import delete_adapter
 from catalog.errors import Busy
+from catalog.removals.withdrawing import delete_adapter
 from catalog.retention.collection import collect_garbage
 from catalog.retention.fsck import fsck
 from catalog.retention.orphans import adopt_orphans

@@ -3,12 +3,12 @@
 import pytest
 
 from catalog.adapters.models import Revision
-from catalog.adapters.publication import delete_adapter
 from catalog.adapters.services import create_adapter
 from catalog.adapters.storing import store_file
 from catalog.derivations.drafting import abandon_derivation, revive_derivation, waiting_for
 from catalog.derivations.lineage import ancestors_of, descendants_of, revisions_in_order
 from catalog.errors import Conflict, Gone
+from catalog.removals.withdrawing import delete_adapter
 from catalog.retention.collection import collect_garbage
 from storage import BlobStore
 from tests.unit.catalog.deriving import finish_merge, open_merge

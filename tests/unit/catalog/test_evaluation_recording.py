@@ -3,7 +3,6 @@
 import pytest
 
 from catalog.accounts.services import set_member
-from catalog.adapters.publication import delete_adapter
 from catalog.errors import Conflict, Gone
 from catalog.evaluations.answers import canonical_json, pack, unpack
 from catalog.evaluations.grouping import MOST_PER_JOB
@@ -14,6 +13,7 @@ from catalog.evaluations.requesting import request_evaluations, run_again
 from catalog.jobs.deciding import cancel
 from catalog.jobs.models import Job
 from catalog.jobs.services import claim
+from catalog.removals.withdrawing import delete_adapter
 from tests.unit.catalog.evaluating import LABELS, classifier, make_set, measured_row
 from tests.unit.catalog.factories import digests_of, lora_files, make_base, make_namespace, make_user
 from workers.supervisor import supervise

@@ -10,7 +10,8 @@ from django.core.management import call_command
 from django.db.models import F
 
 from catalog.adapters.models import Adapter, Blob, BlobState, File, Publication, Ref, Revision, Version
-from catalog.adapters.publication import delete_adapter, yank_version
+from catalog.adapters.publication import yank_version
+from catalog.removals.withdrawing import delete_adapter
 from catalog.retention.fsck import fsck
 from catalog.search.models import SearchEntry, SearchText
 from catalog.uploads.models import Upload

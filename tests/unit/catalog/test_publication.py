@@ -5,7 +5,6 @@ import pytest
 from catalog.accounts.services import set_member
 from catalog.adapters.models import Adapter, Ref, Revision
 from catalog.adapters.publication import (
-    delete_adapter,
     publish_revision,
     record_verdict,
     reject_revision,
@@ -15,6 +14,7 @@ from catalog.adapters.publication import (
 from catalog.adapters.queries import get_revision
 from catalog.adapters.services import create_adapter, update_adapter
 from catalog.errors import Conflict, DomainError, InvalidInput, NotFound, NotPermitted
+from catalog.removals.withdrawing import delete_adapter
 from catalog.reviews.models import AuditEvent, Review
 from catalog.reviews.services import decide
 from catalog.search.models import SearchEntry

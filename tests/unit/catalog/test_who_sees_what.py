@@ -4,10 +4,11 @@ import pytest
 from django.contrib.auth.models import AnonymousUser
 
 from catalog.adapters.models import Adapter, Revision
-from catalog.adapters.publication import delete_adapter, reject_revision, yank_version
+from catalog.adapters.publication import reject_revision, yank_version
 from catalog.adapters.queries import get_adapter, get_file, get_revision
 from catalog.errors import NotFound
 from catalog.jobs.models import Job
+from catalog.removals.withdrawing import delete_adapter
 from catalog.search.queries import SearchQuery, matching
 from tests.unit.catalog.factories import REFUSED, accept, make_namespace, make_user, publish, push, record_verdict
 
