@@ -9,6 +9,7 @@ from catalog.evaluations.grouping import EVALUATE
 from catalog.evaluations.uncertainty import BAYESIANISE
 from catalog.evidence.services import GATHER_EVIDENCE
 from catalog.jobs.models import Job
+from catalog.removals.removing import REMOVE
 from catalog.uploads.receiving import RECEIVE_UPLOAD
 from workers.bayesianising import Bayesianise
 from workers.derivation_kinds import DERIVES
@@ -17,6 +18,7 @@ from workers.evaluating import Evaluate
 from workers.evidence import GatherEvidence
 from workers.merging import PreviewMerge
 from workers.receiving import ReceiveUpload
+from workers.removing import Remove
 from workers.reproducing import Reproduce
 from workers.supervisor import Handler
 from workers.validation import ValidateRevision
@@ -31,6 +33,7 @@ HANDLERS: dict[str, Handler] = {
     PREVIEW_MERGE: PreviewMerge(),
     REPRODUCE: Reproduce(),
     **DERIVES,
+    REMOVE: Remove(),
 }
 
 

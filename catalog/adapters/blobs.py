@@ -10,6 +10,7 @@ from django.db.models.functions import Now
 
 from catalog.adapters.models import Blob, BlobState, Revision
 from catalog.errors import Busy
+from catalog.removals.refusing import refuse_removed
 from catalog.reviews.audit import record
 from catalog.store import blob_store
 from storage import BlobReceipt
@@ -39,7 +40,9 @@ def add_blob(receipt: BlobReceipt) -> Blob:
 
     Raises:
         Busy: the bytes were collected meanwhile (they took longer than the grace); promote them again.
+        Conflict: ``bytes_were_removed`` for good.
     """
+    refuse_removed([receipt.sha256])
     blob = Blob.objects.select_for_update().filter(pk=receipt.sha256).first()
     if blob is None or (blob.state != BlobState.STORED and not blob_store().has(blob.sha256)):
         raise Busy(detail="the bytes were collected before they were used", hint="Finish again.")

@@ -11,6 +11,7 @@ from catalog.adapters.models import Adapter, Revision, RevisionState
 from catalog.compiled import keep_rows
 from catalog.errors import Gone, NotFound
 from catalog.names import fold, split_full_name, version_key
+from catalog.removals.queries import why_gone
 
 _COMMIT_ID = re.compile(r"[0-9a-f]{40}")
 
@@ -36,20 +37,19 @@ def get_revision(actor: Actor, adapter: Adapter, ref: str = "") -> Revision:
     """The revision that ``ref`` means: a version, a 40-hex commit id, a branch, or the default version when empty.
 
     Raises:
-        NotFound: absent or not visible. Gone: ``withdrawn``.
+        NotFound: absent or not visible. Gone: ``withdrawn`` or ``removed``, with the reason and the digests.
     """
     for meant in _what_it_may_be(ref):
         given = ref or (adapter.default_version.revision_id if adapter.default_version else None)
         found = statements.revisions.find((kind_of(actor), meant), adapter=adapter.pk, ref=given, viewer=actor.pk)
         if found and found[0].state != RevisionState.WITHDRAWN:
             return _with_what_is_shown(cast(Revision, found[0]), adapter)
-    withdrawn = adapter.versions.filter(name=ref, state="withdrawn").exists() if ref else False
-    if withdrawn:
-        raise Gone("withdrawn", f"{adapter.full_name}@{ref} was withdrawn", hint="Choose another version.")
+    if gone := why_gone(actor, adapter, ref):
+        raise gone
     if ref:
         raise NotFound(detail=f"no {adapter.full_name}@{ref} that you may see")
     raise NotFound(
-        detail=f"{adapter.full_name} offers no version: none is published, or all are yanked",
+        detail=f"{adapter.full_name} offers no version that you may see: none is published, or all are yanked",
         hint="A yanked version still comes when it is named exactly.",
     )
 

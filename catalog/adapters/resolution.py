@@ -10,6 +10,7 @@ from catalog.bases.models import BaseModel, BaseModelShapes
 from catalog.bases.queries import find_base
 from catalog.errors import Conflict, NotFound
 from catalog.names import split_reference
+from catalog.removals.queries import withdrawn_origins
 from kernels.formats.compatibility import fits
 
 _REFUSED = (RevisionState.INVALID, RevisionState.REJECTED, RevisionState.VALIDATING)
@@ -39,6 +40,11 @@ def resolve(actor: Actor, reference: str, *, base_reference: str = "") -> Resolu
     version = getattr(revision, "version", None)
     if revision.state == RevisionState.YANKED and version is not None:
         warnings.append({"code": "yanked", "detail": f"{version} was yanked: {version.yank_reason}"})
+    if revision.is_derived:
+        warnings += [
+            {"code": "parent_withdrawn", "detail": f"{revision} was made of {withdrawal}"}
+            for withdrawal in withdrawn_origins(revision)
+        ]
     if revision.state == RevisionState.PENDING:
         warnings.append({"code": "pending", "detail": f"{revision} has not been reviewed"})
     base = revision.base_model

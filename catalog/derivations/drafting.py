@@ -89,7 +89,7 @@ def record_made(
     Raises:
         Gone: as :func:`waiting_for`. Conflict: the version was taken meanwhile. Busy: the bytes were collected.
     """
-    # Whoever withdraws a parent locks its adapter too: he finds the child that is made here, or comes first and is seen.
+    # Whoever withdraws a parent locks its adapter too: he finds the child that is made here, or came first.
     parents = Adapter.objects.filter(revisions__descents__derivation__job=job)
     list(Adapter.objects.select_for_update().filter(pk__in=parents.values("pk")).order_by("pk"))
     derivation = waiting_for(job)

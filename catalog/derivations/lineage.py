@@ -17,12 +17,13 @@ class Lineage:
 
 def ancestors_of(revision_ids: Iterable[int]) -> Lineage:
     """Everything that these revisions were computed from, however far back. One query for each generation."""
-    return _walk(revision_ids, lambda ids: Parent.objects.filter(derivation__revision_id__in=ids), _parent_of)
+    steps = Parent.objects.select_related("derivation")
+    return _walk(revision_ids, lambda ids: steps.filter(derivation__revision_id__in=ids), _parent_of)
 
 
 def descendants_of(revision_ids: Iterable[int]) -> Lineage:
     """Everything that was computed from these revisions, however many steps on. One query for each generation."""
-    made = Parent.objects.exclude(derivation__revision=None)
+    made = Parent.objects.select_related("derivation").exclude(derivation__revision=None)
     return _walk(revision_ids, lambda ids: made.filter(revision_id__in=ids), _child_of)
 
 

@@ -6,6 +6,7 @@ from django.apps import apps
 from django.db import models
 from django.db.models import Exists, OuterRef, Q
 
+from catalog.access.querysets import origins_seen, readable
 from catalog.accounts.querysets import WRITE_ROLES, Actor, is_staff, namespaces_of, visible_through
 from catalog.names import fold, split_full_name
 
@@ -49,11 +50,10 @@ class BasisQuerySet(models.QuerySet["Basis", "Basis"]):
         # Looked up by name: the models import this file.
         families = apps.get_model("families", "Family").objects
         fits = apps.get_model("families", "Fit")._default_manager
-        revisions = apps.get_model("adapters", "Revision").objects
         seen = self.filter(family__in=families.visible_to(actor).values("pk"))
         if is_staff(actor):
             return seen
-        hidden = fits.filter(basis=OuterRef("pk"), is_projected=False).exclude(
-            revision__in=revisions.visible_to(actor).values("pk")
-        )
+        # One that was withdrawn since, where the basis was only flagged, counts as it did before.
+        readable_member = readable(actor, "revision") & origins_seen(actor, "revision_id")
+        hidden = fits.filter(~readable_member, basis=OuterRef("pk"), is_projected=False)
         return seen.filter(~Exists(hidden))

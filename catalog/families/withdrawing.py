@@ -8,17 +8,19 @@ from catalog.families.models import Basis, BasisPart, BasisState, Family, Fit, F
 
 
 @transaction.atomic
-def withdraw_revisions(revisions: QuerySet[Revision], *, reason: str, family: Family | None = None) -> list[Basis]:
+def withdraw_revisions(
+    revisions: QuerySet[Revision], *, reason: str, family: Family | None = None, with_bases: bool = True
+) -> list[Basis]:
     """Withdraw the fits of these revisions, and every basis that was fitted to one of them; the bases.
 
     A revision that was only projected onto a basis left no trace in it: the basis stays. With ``family`` other
-    families are left alone.
+    families are left alone; without ``with_bases`` every basis is.
     """
     fits = Fit.objects.filter(revision__in=revisions.values("pk"))
     if family is not None:
         fits = fits.filter(basis__family=family)
     shaped = Basis.objects.filter(fits__in=fits.filter(is_projected=False)).exclude(state=BasisState.WITHDRAWN)
-    bases = list(shaped.distinct())
+    bases = list(shaped.distinct()) if with_bases else []
     fits.exclude(state=FitState.WITHDRAWN).update(state=FitState.WITHDRAWN, reason=reason[:500], blob=None)
     release_bases(Basis.objects.filter(pk__in=[basis.pk for basis in bases]), reason=reason)
     return bases

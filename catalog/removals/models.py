@@ -72,8 +72,18 @@ class Withdrawal(models.Model):
         ]
         ordering = ["pk"]
 
+    @property
+    def is_removed(self) -> bool:
+        """Whether its bytes went for good, or are about to."""
+        return self.removal_id is not None
+
+    @property
+    def subject(self) -> str:
+        """``org/name@1.0.0`` of a revision, ``org/family@3`` of a basis."""
+        return str(self.basis or getattr(self.revision, "version", None) or self.revision)
+
     def __str__(self) -> str:
-        return f"{self.revision or self.basis}: {self.reason}"
+        return f"{self.subject}, which was withdrawn: {self.reason}"
 
 
 class WithdrawnFile(models.Model):

@@ -45,7 +45,7 @@ def withdraw_version(
 def withdraw_adapter(actor: User, adapter: Adapter, *, reason: str, derived: str = Derived.WITHDRAW) -> Withdrawn:
     """The same for every version and draft. The name stays, and new versions may be pushed. Raises as for one."""
     _check(actor, adapter, reason, derived)
-    return withdraw_all(actor, list(_present(adapter)), reason=reason.strip(), derived=derived)
+    return withdraw_all(actor, present_revisions(adapter), reason=reason.strip(), derived=derived)
 
 
 @transaction.atomic
@@ -60,7 +60,7 @@ def delete_adapter(actor: User, adapter: Adapter, *, reason: str = "", derived: 
     why = reason.strip() or "the adapter was deleted"
     _check(actor, adapter, why, derived)
     locked = Adapter.objects.select_for_update().get(pk=adapter.pk)
-    done = withdraw_all(actor, list(_present(adapter)), reason=why, derived=derived)
+    done = withdraw_all(actor, present_revisions(adapter), reason=why, derived=derived)
     locked.refresh_from_db()
     locked.revisions.update(state=RevisionState.WITHDRAWN)
     locked.deleted_at, locked.default_version = timezone.now(), None
@@ -72,14 +72,19 @@ def delete_adapter(actor: User, adapter: Adapter, *, reason: str = "", derived: 
     return done
 
 
-def _present(adapter: Adapter) -> list[Revision]:
+def present_revisions(adapter: Adapter) -> list[Revision]:
     """Every revision that is not refused: published ones, drafts, and those withdrawn before."""
     refused = (RevisionState.INVALID, RevisionState.REJECTED)
     return list(adapter.revisions.exclude(state__in=refused).order_by("pk"))
 
 
+def require_owner(actor: User, adapter: Adapter, what: str) -> None:
+    """Raise NotPermitted unless ``actor`` owns the adapter's namespace: none of this can be undone."""
+    require_role(actor, adapter.namespace, (Role.OWNER,), what)
+
+
 def _check(actor: User, adapter: Adapter, reason: str, derived: str) -> None:
-    require_role(actor, adapter.namespace, (Role.OWNER,), "withdraw an adapter")
+    require_owner(actor, adapter, "withdraw an adapter")
     if not reason.strip():
         raise InvalidInput(
             detail="withdrawing needs a reason", field="reason", hint="It is shown to everybody who asks for it."

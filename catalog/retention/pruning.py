@@ -13,9 +13,12 @@ from django.db import transaction
 from django.db.models import Model, Q
 
 from catalog.adapters.models import Revision, RevisionState
+from catalog.derivations.models import Derivation, DerivationState
 from catalog.evaluations.models import Evaluation, EvaluationState, Uncertainty
+from catalog.families.models import Basis, BasisState
 from catalog.jobs.clock import database_now
 from catalog.jobs.models import FINAL_STATES, Job, JobEvent
+from catalog.removals.models import Removal, RemovalState
 from catalog.retention.referring import referring
 from catalog.uploads.models import Upload, UploadState
 
@@ -28,6 +31,9 @@ _UNFINISHED: dict[type[Model], tuple[str, ...]] = {
     Upload: (UploadState.OPEN, UploadState.FINISHING, UploadState.RECEIVING),
     Evaluation: (EvaluationState.WAITING,),
     Uncertainty: (EvaluationState.WAITING,),
+    Derivation: (DerivationState.WAITING,),
+    Basis: (BasisState.WAITING,),
+    Removal: (RemovalState.WAITING,),
 }
 
 

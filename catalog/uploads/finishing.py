@@ -10,6 +10,7 @@ from catalog.accounts.models import User
 from catalog.adapters.models import Revision
 from catalog.errors import Busy, InvalidInput, NotFound
 from catalog.jobs.models import Job
+from catalog.removals.refusing import refuse_removed
 from catalog.uploads.committing import commit_upload
 from catalog.uploads.direct import direct_for
 from catalog.uploads.models import Upload, UploadFile, UploadState
@@ -36,7 +37,8 @@ def finish_upload(actor: User, upload: Upload, digests: dict[str, str]) -> Finis
 
     Raises:
         InvalidInput: a digest is missing or malformed. Conflict: ``upload_incomplete``, ``upload_closed``,
-        ``version_exists``. Unprocessable: ``digest_mismatch``; that file's parts are dropped, the upload stays open.
+        ``version_exists``, ``bytes_were_removed``. Unprocessable: ``digest_mismatch``; that file's parts are dropped,
+        the upload stays open.
     """
     if upload.created_by_id != actor.pk:
         raise NotFound(detail=f"you have no upload {upload.pk}")
@@ -58,6 +60,7 @@ def finish_upload(actor: User, upload: Upload, digests: dict[str, str]) -> Finis
 
 
 def _finish(upload: Upload, files: list[UploadFile], digests: dict[str, str], held: Q) -> Finished:
+    refuse_removed(digests.values())
     if upload.version:
         # Asked before any byte becomes a blob, so that a refused push leaves none behind.
         announced = [AnnouncedFile(file.path, file.size_bytes, digests[file.path]) for file in files]

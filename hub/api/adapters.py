@@ -11,6 +11,7 @@ from rest_framework.views import APIView
 from catalog.adapters.models import Adapter, Visibility
 from catalog.adapters.queries import get_adapter, get_revision, offered_versions
 from catalog.adapters.services import create_adapter, update_adapter
+from catalog.removals.models import Derived
 from catalog.removals.withdrawing import delete_adapter
 from catalog.search.listed import Listed
 from catalog.search.queries import SearchQuery, downloads_of, search
@@ -202,7 +203,22 @@ class AdapterView(APIView):
         update_adapter(actor_of(request), adapter, **read(AdapterChange, request))
         return Response(AdapterOutput(adapter, context={"request": request}).data)
 
-    @extend_schema(summary="Delete an adapter for ever", responses={204: None})
+    @extend_schema(
+        summary="Delete an adapter for ever",
+        parameters=[
+            OpenApiParameter("reason", str, description="Shown to those whose work was derived from it"),
+            OpenApiParameter("derived", str, enum=Derived.values, description="What becomes of that"),
+        ],
+        responses={204: None},
+    )
     def delete(self, request: Request, namespace: str, name: str) -> Response:
-        delete_adapter(actor_of(request), get_adapter(request.user, f"{namespace}/{name}"))
+        refuse_unknown_parameters(request, {"reason", "derived"})
+        adapter = get_adapter(request.user, f"{namespace}/{name}")
+        given = request.query_params
+        delete_adapter(
+            actor_of(request),
+            adapter,
+            reason=given.get("reason", ""),
+            derived=given.get("derived", Derived.WITHDRAW.value),
+        )
         return Response(status=204)
