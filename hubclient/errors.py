@@ -21,7 +21,7 @@ HubError                        code, detail, hint, field, tensor, expected, rec
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, ClassVar
 
 
@@ -83,9 +83,13 @@ class NotFoundError(RefusedError):
 
 
 class WithdrawnError(RefusedError):
-    """410: it was published once and is not served any more."""
+    """410: it was published once and is not served any more; `digests` are the SHA-256 of what to use no longer."""
 
     default_code = "withdrawn"
+
+    def __init__(self, detail: str, *, digests: Sequence[str] = (), **parts: Any) -> None:
+        super().__init__(detail, **parts)
+        self.digests = tuple(digests)
 
 
 class ConflictError(RefusedError):
@@ -202,6 +206,8 @@ def error_from_answer(status: int, body: Any, *, url: str = "") -> HubError:
         return _foreign_answer(status, url)
     parts = {name: body.get(name) for name in ("hint", "field", "tensor", "expected", "received", "request_id")}
     kind = _BY_CODE.get(body["code"]) or _BY_STATUS.get(status) or (NetworkError if status >= 500 else RefusedError)
+    if kind is WithdrawnError:
+        parts["digests"] = [str(digest) for digest in body.get("digests") or ()]
     return kind(str(body.get("detail") or body["code"]), code=body["code"], status=status, **parts)
 
 

@@ -14,9 +14,10 @@ from typing import Any
 from .cache import BlobCache, place, sha256_of
 from .connection import Connection
 from .download import download
-from .errors import IntegrityError, StoreRefusedError, UsageError
+from .errors import IntegrityError, StoreRefusedError, UsageError, WithdrawnError
 from .paths import check_paths_together, safe_relative_path
 from .sending import Progress
+from .withdrawn import refuse
 
 _COMMIT_ID = re.compile(r"[0-9a-f]{40}")
 
@@ -121,9 +122,13 @@ def pull_adapter(
     """Bring an adapter to `destination`, or to its place in the cache when none is given.
 
     A destination that holds exactly these files is left as it is; one that holds others is replaced only when
-    `is_forced`, else UsageError `destination_occupied`.
+    `is_forced`, else UsageError `destination_occupied`. What was withdrawn is a WithdrawnError, also where the cache
+    holds it, and the cache forgets it.
     """
-    plan = resolve(connection, adapter, base)
+    try:
+        plan = resolve(connection, adapter, base)
+    except WithdrawnError as error:
+        raise refuse(error, cache_folder) from None
     folder = destination or cache_folder / "adapters" / plan.adapter / plan.commit_id
     if _holds(folder, plan):
         return PullResult(folder, plan, 0)

@@ -12,14 +12,17 @@ from ..output import report_error
 from . import (
     account,
     bases,
+    caching,
     calibrating,
     catalog,
     checking,
     deriving,
     eval_sets,
     evaluating,
+    granting,
     policing,
     reviewing,
+    tracing,
     transfer,
 )
 
@@ -32,9 +35,11 @@ app = typer.Typer(
     add_completion=False,
     rich_markup_mode=None,
 )
-for room in (account, transfer, catalog, checking, evaluating, calibrating, deriving):
+for room in (account, transfer, catalog, checking, evaluating, calibrating, deriving, tracing):
     room.register(app)
+app.add_typer(granting.app, name="access")
 app.add_typer(bases.app, name="base-model")
+app.add_typer(caching.app, name="cache")
 app.add_typer(eval_sets.app, name="eval-set")
 app.add_typer(policing.app, name="policy")
 app.add_typer(reviewing.app, name="review")
