@@ -17,7 +17,7 @@ _MOST_AT_ONCE = 1000
 
 
 def ask_about(hub: Caller, digests: Iterable[str]) -> list[dict[str, Any]]:
-    """Those of the SHA-256 digests that nobody should use any more: `sha256`, `name`, `path`, `reason`, `is_removed`."""
+    """Those of the digests that nobody should use any more: `sha256`, `name`, `path`, `reason`, `is_removed`."""
     wanted, found = sorted(set(digests)), list[dict[str, Any]]()
     for start in range(0, len(wanted), _MOST_AT_ONCE):
         body = {"sha256": wanted[start : start + _MOST_AT_ONCE]}
