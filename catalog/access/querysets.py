@@ -62,4 +62,5 @@ def origins_seen(actor: Actor, revision: str, *, is_derived: str = "") -> Q:
     # Looked up by name: the models import this file.
     origins = apps.get_model("access", "Origin")._default_manager
     hidden = origins.filter(~readable(actor, "ancestor"), revision=OuterRef(revision))
-    return ~Exists(hidden) if not is_derived else Q(**{is_derived: False}) | ~Exists(hidden)
+    seen = Q(~Exists(hidden))
+    return Q(**{is_derived: False}) | seen if is_derived else seen

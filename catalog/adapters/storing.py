@@ -23,7 +23,8 @@ def store_file(path: Path, *, on_bytes: OnBytes | None = None) -> BlobReceipt:
     """
     sha256, size_bytes = _digest(path, on_bytes), path.stat().st_size
     expect_blob(sha256, size_bytes)
-    key = staging_key(uuid4().hex, 0)
+    staged = uuid4().hex
+    key = staging_key(staged, 0)
     try:
         numbers = []
         with path.open("rb") as file:
@@ -35,7 +36,7 @@ def store_file(path: Path, *, on_bytes: OnBytes | None = None) -> BlobReceipt:
                     on_bytes(len(part))
         return blob_store().promote(key, numbers, sha256=sha256, on_bytes=on_bytes)
     finally:
-        blob_store().discard(key)
+        blob_store().discard(staging_key(staged))
 
 
 def store_folder(folder: Path, *, on_bytes: OnBytes | None = None) -> dict[str, BlobReceipt]:

@@ -27,7 +27,7 @@ class DerivationQuerySet(models.QuerySet["Derivation", "Derivation"]):
         unmade = Q(revision=None, target__deleted_at=None) & visible_through(actor, "target__namespace", Q(pk=None))
         if not is_staff(actor):
             parents = apps.get_model("derivations", "Parent")._default_manager
-            unmade &= ~Exists(parents.filter(~readable(actor, "revision"), derivation=OuterRef("pk")))
+            unmade &= Q(~Exists(parents.filter(~readable(actor, "revision"), derivation=OuterRef("pk"))))
         return self.filter(made | unmade)
 
     def for_display(self) -> "DerivationQuerySet":

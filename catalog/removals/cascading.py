@@ -128,13 +128,14 @@ def _note_basis(actor: User | None, basis: Basis, *, reason: str) -> None:
     withdrawal = Withdrawal.objects.create(
         basis=basis, before=basis.state, reason=reason[:500], withdrawn_by=actor, withdrawn_at=timezone.now()
     )
-    found = {"basis.safetensors": basis.blob} if basis.blob else {}
-    fits = Fit.objects.filter(basis=basis).exclude(blob=None).select_related("blob", "revision__adapter__namespace")
-    found |= {f"{fit.revision}.safetensors": fit.blob for fit in fits}
-    found |= {f"part {part.module}": part.blob for part in BasisPart.objects.filter(basis=basis).select_related("blob")}
+    fits = Fit.objects.filter(basis=basis).select_related("blob", "revision__adapter__namespace")
+    parts = BasisPart.objects.filter(basis=basis).select_related("blob")
+    found = [("basis.safetensors", basis.blob)]
+    found += [(f"{fit.revision}.safetensors", fit.blob) for fit in fits]
+    found += [(f"part {part.module}", part.blob) for part in parts]
     WithdrawnFile.objects.bulk_create(
         WithdrawnFile(withdrawal=withdrawal, path=path[:300], sha256=blob.sha256, size_bytes=blob.size_bytes)
-        for path, blob in found.items()
+        for path, blob in found
         if blob is not None
     )
     record(actor, "withdraw", basis, before=basis.state, after="withdrawn", note=reason)

@@ -30,15 +30,15 @@ def why_gone(actor: Actor, adapter: Adapter, ref: str) -> Gone | None:
         withdrawal = found.filter(revision__version__name=ref).first() or found.filter(revision__commit_id=ref).first()
     if withdrawal is None:
         return None
-    is_removed = withdrawal.removal_id is not None
     name = f"{adapter.full_name}@{ref}" if ref else adapter.full_name
-    return Gone(
-        "removed" if is_removed else "withdrawn",
-        f"{name} was {'removed' if is_removed else 'withdrawn'}: {withdrawal.reason}",
-        hint="Stop using it, and delete your copies." if is_removed else "Choose another version.",
-        digests=sorted({file.sha256 for file in withdrawal.files.all() if not _is_offered(file.sha256)}),
-        withdrawn_at=withdrawal.withdrawn_at.isoformat(),
-    )
+    more = {
+        "digests": sorted({file.sha256 for file in withdrawal.files.all() if not _is_offered(file.sha256)}),
+        "withdrawn_at": withdrawal.withdrawn_at.isoformat(),
+    }
+    if withdrawal.is_removed:
+        hint = "Stop using it, and delete your copies."
+        return Gone("removed", f"{name} was removed for good: {withdrawal.reason}", hint=hint, **more)
+    return Gone("withdrawn", f"{name} was withdrawn: {withdrawal.reason}", hint="Choose another version.", **more)
 
 
 def withdrawn_origins(revision: Revision) -> list[Withdrawal]:

@@ -130,10 +130,9 @@ class AdapterOutput(Output):
         return dict(RevisionOutput(revision, context=self.context).data)
 
     def _offered(self, adapter: Adapter) -> list[str]:
-        offered: dict[int, list[str]] = self.context.setdefault("offered", {})
-        if adapter.pk not in offered:
-            offered[adapter.pk] = offered_versions(self.context["request"].user, adapter)
-        return offered[adapter.pk]
+        if not hasattr(self, "_found"):
+            self._found = offered_versions(self.context["request"].user, adapter)
+        return self._found
 
 
 class AdapterInput(Input):

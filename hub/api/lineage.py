@@ -48,7 +48,7 @@ class RelativeOutput(Output):
 class StepOutput(Output):
     """One parent of one derivation."""
 
-    parent = serializers.CharField(source="parent.commit_id")
+    commit_id = serializers.CharField(source="parent.commit_id")
     made = serializers.CharField()
     derivation = serializers.IntegerField(source="derivation.pk")
     kind = serializers.CharField(source="derivation.kind")

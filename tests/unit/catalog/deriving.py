@@ -53,7 +53,9 @@ def publish_merge(
     """A published merge of ``parents``, made, accepted and published as a job's would be."""
     target = create_adapter(actor, full_name=name, visibility=visibility, exist_ok=True)
     _, job = open_merge(actor, target, *parents)
-    made = accept(finish_merge(job, folder / name.replace("/", "-"), seed=seed).revision)
+    draft = finish_merge(job, folder / name.replace("/", "-"), seed=seed).revision
+    assert draft is not None
+    made = accept(draft)
     if made.state == "pending":
         made = publish_revision(made, actor=actor)
     made.refresh_from_db()

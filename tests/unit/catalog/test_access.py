@@ -41,7 +41,7 @@ def sees(viewer, revision: Revision, ref: str = "0.1.0") -> bool:
         Adapter.objects.visible_to(viewer).filter(pk=revision.adapter_id).exists(),
         Revision.objects.visible_to(viewer).filter(pk=revision.pk).exists(),
         name in {row.full_name for row in search(SearchQuery(), viewer).rows},
-        name in {row.full_name for row in search(SearchQuery(text="tiny"), viewer).rows},
+        name in {row.full_name for row in search(SearchQuery(text=name), viewer).rows},
     }
     try:
         assert get_file(viewer, name, ref, "README.md")
@@ -53,14 +53,9 @@ def sees(viewer, revision: Revision, ref: str = "0.1.0") -> bool:
     return channels.pop()
 
 
-def named(seed: int = 1) -> dict[str, bytes]:
-    """Files that the search finds by the word tiny."""
-    return lora_files(seed=seed) | {"README.md": f"# A tiny adapter {seed}\n".encode()}
-
-
 @pytest.fixture
 def private(owner) -> Revision:
-    return publish(owner, named(), "lab/private", visibility="private")
+    return publish(owner, lora_files(), "lab/private", visibility="private")
 
 
 def test_a_private_adapter_is_seen_by_whom_its_owner_names_until_he_takes_it_back(owner, friend, private):
@@ -96,7 +91,7 @@ def test_leave_ends_when_it_was_said_to_end(owner, friend, private):
 
 def test_leave_shows_what_was_published_and_no_draft(owner, friend, private):
     grant_access(owner, private.adapter, user="friend")
-    draft = accept(push(owner, named(seed=2), "lab/private", version="0.2.0"))
+    draft = accept(push(owner, lora_files(seed=2), "lab/private", version="0.2.0"))
     for ref in ("0.2.0", draft.commit_id):
         with pytest.raises(NotFound):
             get_revision(friend, private.adapter, ref)
@@ -126,7 +121,7 @@ def test_only_an_owner_gives_leave_and_to_somebody_whom_there_is(owner, friend, 
 
 
 def test_a_merge_is_seen_by_those_alone_who_see_all_it_was_made_of(owner, friend, private, tmp_path):
-    public = publish(owner, named(seed=2), "lab/public")
+    public = publish(owner, lora_files(seed=2), "lab/public")
     merged = publish_merge(owner, "lab/merged", public, private, folder=tmp_path)
     for outsider in (friend, ANYBODY):
         assert sees(outsider, public)
@@ -168,7 +163,7 @@ def test_a_member_who_may_not_see_a_parent_does_not_see_the_merge_in_his_own_nam
 
 
 def test_versions_that_were_pushed_are_still_offered_beside_one_that_is_hidden(owner, private, tmp_path):
-    pushed = publish(owner, named(seed=3), "lab/mixed", version="1.0.0")
+    pushed = publish(owner, lora_files(seed=3), "lab/mixed", version="1.0.0")
     merged = publish_merge(owner, "lab/mixed", private, folder=tmp_path)
     assert merged.version.name == "1.0.1"
     assert offered_versions(owner, pushed.adapter) == ["1.0.1", "1.0.0"]

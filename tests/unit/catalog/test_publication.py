@@ -253,6 +253,7 @@ def test_everything_that_changes_what_people_rely_on_is_written_down(owner):
         ("reviewer", "publish", "pending", "published", "good"),
         ("owner", "yank", "published", "yanked", "wrong labels"),
         ("writer", "unyank", "yanked", "published", ""),
+        ("owner", "withdraw", "published", "withdrawn", "the adapter was deleted"),
         ("owner", "delete", "live", "deleted", ""),
     ]
 
