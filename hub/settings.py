@@ -210,6 +210,13 @@ SPECTACULAR_SETTINGS = {
     "SWAGGER_UI_DIST": "SIDECAR",
     "SWAGGER_UI_FAVICON_HREF": "SIDECAR",
     "REDOC_DIST": "SIDECAR",
+    # Several nouns have a state, each its own words for it.
+    "ENUM_NAME_OVERRIDES": {
+        "EvaluationState": ["waiting", "measured", "failed"],
+        "DerivationState": ["waiting", "made", "failed"],
+        "BasisState": ["waiting", "ready", "failed", "withdrawn"],
+        "FitState": ["compressed", "waiting", "uncompressed", "withdrawn"],
+    },
 }
 
 # Pages load nothing from elsewhere and run no inline script.

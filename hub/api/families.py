@@ -72,7 +72,7 @@ class FamilyPatch(Input):
     options = serializers.DictField(required=False)
 
 
-class MemberOutput(Output):
+class FamilyMemberOutput(Output):
     """An adapter of a family, and whether its people agree."""
 
     adapter = serializers.CharField(source="adapter.full_name")
@@ -193,19 +193,19 @@ class FamilyMembersView(APIView):
         operation_id="family_members_list",
         summary="List the members of a family that the caller may see",
         parameters=[CURSOR, LIMIT],
-        responses=page_schema(MemberOutput),
+        responses=page_schema(FamilyMemberOutput),
     )
     def get(self, request: Request, namespace: str, name: str) -> Response:
         found = members_of(request.user, get_family(request.user, f"{namespace}/{name}"))
         cursor, limit = cursor_and_limit(request)
-        return page_response(page_of(found, ("pk",), cursor=cursor, limit=limit), MemberOutput, request)
+        return page_response(page_of(found, ("pk",), cursor=cursor, limit=limit), FamilyMemberOutput, request)
 
-    @extend_schema(summary="Add adapters", request=MembersInput, responses={201: MemberOutput(many=True)})
+    @extend_schema(summary="Add adapters", request=MembersInput, responses={201: FamilyMemberOutput(many=True)})
     def post(self, request: Request, namespace: str, name: str) -> Response:
         actor = actor_of(request)
         family = get_family(actor, f"{namespace}/{name}")
         added = add_members(actor, family, read(MembersInput, request)["adapters"])
-        return Response(MemberOutput(added, many=True).data, status=201)
+        return Response(FamilyMemberOutput(added, many=True).data, status=201)
 
 
 class FamilyMemberView(APIView):
@@ -214,13 +214,13 @@ class FamilyMemberView(APIView):
     @extend_schema(
         summary="Give or refuse an adapter's consent, as an owner of its namespace",
         request=ConsentInput,
-        responses=MemberOutput,
+        responses=FamilyMemberOutput,
     )
     def put(self, request: Request, namespace: str, name: str, adapter: str) -> Response:
         actor = actor_of(request)
         member = get_member(actor, get_family(actor, f"{namespace}/{name}"), adapter)
         is_given = read(ConsentInput, request)["consent"] == "given"
-        return Response(MemberOutput(decide_consent(actor, member, is_given=is_given)).data)
+        return Response(FamilyMemberOutput(decide_consent(actor, member, is_given=is_given)).data)
 
     @extend_schema(summary="Take an adapter out of the next basis", responses={204: None})
     def delete(self, request: Request, namespace: str, name: str, adapter: str) -> Response:

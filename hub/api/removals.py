@@ -9,7 +9,6 @@ from rest_framework.response import Response
 from rest_framework.views import APIView
 
 from catalog.paging import page_of
-from catalog.removals.models import RemovalState
 from catalog.removals.queries import adapter_to_remove, find_removals, get_removal
 from catalog.removals.removing import request_removal
 from hub.api.authentication import actor_of
@@ -22,7 +21,7 @@ class RemovalOutput(Output):
     id = serializers.UUIDField()
     subject = serializers.CharField()
     reason = serializers.CharField()
-    state = serializers.ChoiceField(RemovalState.values)
+    state = serializers.CharField()
     requested_by = serializers.CharField(source="requested_by.username", default=None, allow_null=True)
     job = serializers.UUIDField(source="job_id", allow_null=True)
     receipt = serializers.JSONField()

@@ -1,0 +1,53 @@
+"""Makers of families with a basis whose bytes are in the store, as the job ``compress`` would leave them."""
+
+from pathlib import Path
+
+from django.db import transaction
+
+from catalog.accounts.models import User
+from catalog.adapters.blobs import add_blob
+from catalog.adapters.models import Blob, Revision
+from catalog.adapters.storing import store_file
+from catalog.bases.models import BaseModel
+from catalog.families.models import Basis, BasisState, Consent, Family, Fit, FitState, Member
+
+
+def hold_basis(
+    owner: User,
+    base: BaseModel,
+    folder: Path,
+    *,
+    fitted: list[Revision],
+    projected: list[Revision],
+    name: str = "family",
+) -> Basis:
+    """A ready basis of a public family in the namespace of the first member, with coefficients for all of them."""
+    namespace = fitted[0].adapter.namespace
+    family = Family.objects.create(namespace=namespace, name="family", base_model=base, created_by=owner)
+    stored = _stored(folder, f"{family} basis")
+    basis = Basis.objects.create(
+        family=family, number=1, state=BasisState.READY, method="jd_full", blob=stored, size_bytes=stored.size_bytes
+    )
+    for revision in (*fitted, *projected):
+        coefficients = _stored(folder, f"{family} {revision}")
+        Member.objects.create(family=family, adapter=revision.adapter, consent=Consent.GIVEN)
+        Fit.objects.create(
+            basis=basis,
+            revision=revision,
+            state=FitState.COMPRESSED,
+            is_projected=revision in projected,
+            blob=coefficients,
+            size_bytes=coefficients.size_bytes,
+            relative_squared_error=0.01,
+        )
+    family.current = basis
+    family.save()
+    return basis
+
+
+def _stored(folder: Path, text: str) -> Blob:
+    path = folder / "stored.bin"
+    path.write_text(text)
+    receipt = store_file(path)
+    with transaction.atomic():
+        return add_blob(receipt)
