@@ -47,7 +47,7 @@ METHODS: dict[str, Method] = {
     "iso_c": Method("the sum with all singular values alike", has_rank=True),
     "mera": Method("directions aligned, then averaged"),
 }
-_NAMES = ("density", "rank", "majority_sign", "inner", "alignment", "svd_clamp", "compat", "seed", "dtype")
+SETTINGS = ("density", "rank", "majority_sign", "inner", "alignment", "svd_clamp", "compat", "seed", "dtype")
 
 
 def read_merge_options(method: str, given: dict[str, Any]) -> dict[str, Any]:
@@ -59,7 +59,7 @@ def read_merge_options(method: str, given: dict[str, Any]) -> dict[str, Any]:
     """
     if method not in METHODS:
         raise InvalidInput(detail=f"no merge method {method[:80]!r}", field="method", hint=", ".join(METHODS))
-    refuse_unknown(given, _NAMES)
+    refuse_unknown(given, SETTINGS)
     known = METHODS[method]
     inner = given.get("inner") or ("ties" if known.has_inner else None)
     is_pruning = known.has_density or _RULES.get(str(inner), False)

@@ -1,6 +1,7 @@
 """Remove an adapter or a version for good: withdrawn at once, its bytes deleted by a job, and a receipt."""
 
 from collections.abc import Callable, Iterable
+from time import sleep
 from typing import Any
 
 from django.db import transaction
@@ -115,8 +116,6 @@ def revive_removal(job: Job) -> None:
 
 
 def _erase_patiently(sha256: str, beat: Callable[[float | None, str], None]) -> str:
-    from time import sleep
-
     while (became := erase(sha256)) is Erased.WAITS:
         beat(None, "a backup is being taken; bytes are deleted after it")
         sleep(1)
