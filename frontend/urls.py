@@ -13,7 +13,9 @@ from frontend.views import (
     evaluations,
     home,
     jobs,
+    managing,
     namespaces,
+    removals,
     reviews,
     search,
 )
@@ -48,7 +50,13 @@ urlpatterns: list[URLPattern] = [
     _page("jobs/<uuid:job_id>/retry", jobs.retry_job, "retry-job"),
     _page("review/", reviews.queue, "review-queue"),
     _page("review/<namespace:namespace>/<name:name>/<commit:commit_id>/", reviews.review_page, "review"),
+    _page("removals/", removals.removal_list, "removals"),
+    _page("removals/<uuid:removal_id>", removals.removal_page, "removal"),
     _page("<namespace:namespace>", namespaces.namespace_page, "namespace"),
     _page("<namespace:namespace>/<name:name>", adapters.adapter_page, "adapter"),
     _page("<namespace:namespace>/<name:name>/versions/<name:version>", adapters.adapter_page, "adapter-version"),
+    _page("<namespace:namespace>/<name:name>/manage", managing.manage_page, "manage"),
+    _page("<namespace:namespace>/<name:name>/manage/access", managing.grant_page, "grant-access"),
+    _page("<namespace:namespace>/<name:name>/manage/access/<int:grant_id>", managing.revoke_page, "revoke-access"),
+    _page("<namespace:namespace>/<name:name>/manage/take-back", managing.take_back_page, "take-back"),
 ]

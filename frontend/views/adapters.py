@@ -6,8 +6,9 @@ from typing import Any
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 
+from catalog.accounts.models import Role
 from catalog.accounts.querysets import Actor
-from catalog.accounts.services import can_review
+from catalog.accounts.services import can_review, role_in
 from catalog.adapters.models import Adapter, Revision
 from catalog.adapters.queries import get_adapter, get_revision
 from catalog.cards import render_card
@@ -15,9 +16,11 @@ from catalog.evaluations.claims import claims_of
 from catalog.evaluations.history import history
 from catalog.evaluations.standing import is_evaluated, others_of, scores_of
 from catalog.names import version_key
+from catalog.removals.queries import why_gone
 from frontend.charts import spectrum_chart
 from frontend.evidence import evidence_rows
 from frontend.facts import claim_rows, disagreements, fact_rows, finding_lines, fit_of
+from frontend.lineage import lineage_context
 from frontend.scores import score_lines
 from frontend.snippets import load_snippets
 
@@ -33,12 +36,19 @@ def adapter_page(request: HttpRequest, namespace: str, name: str, version: str =
         return redirect("adapter-version" if version else "adapter", *arguments)
     revisions = visible_revisions(request, adapter)
     revision = _shown(request, adapter, version, revisions)
-    context: dict[str, Any] = {"adapter": adapter, "revision": revision, "revisions": revisions}
+    context: dict[str, Any] = {
+        "adapter": adapter,
+        "revision": revision,
+        "revisions": revisions,
+        "gone": why_gone(request.user, adapter, "") if revision is None else None,
+        "can_manage": role_in(request.user, adapter.namespace) == Role.OWNER,
+    }
     if revision is not None:
         hub_url = request.build_absolute_uri("/").rstrip("/")
         context |= revision_context(revision, hub_url) | {
             "can_review": revision.state == "pending" and can_review(request.user, adapter.namespace),
         }
+        context |= lineage_context(request.user, revision)
         if is_evaluated(adapter):
             context |= scores_context(request.user, revision) | {"history": history(request.user, adapter)}
     return render(request, "adapter/page.html", context)

@@ -123,7 +123,7 @@ def test_a_basis_goes_with_everything_on_it_and_is_fitted_again_without_the_memb
     owner, parents, base, tmp_path, store
 ):
     for revision in parents:
-        revision.facts = {**revision.facts, "requirements": [["q_proj", 16, 16]], "format": "peft"}
+        revision.facts = {**revision.facts, "is_low_rank": True, "format": "peft"}
         revision.save()
     basis = hold_basis(owner, base, tmp_path, fitted=parents[:2], projected=parents[2:])
     held = [basis.blob_id, *basis.fits.values_list("blob_id", flat=True)]

@@ -37,6 +37,8 @@ def assert_error(response: Any, status: int, code: str) -> dict[str, Any]:
         "received",
         "mismatches",
         "request_id",
+        "digests",
+        "withdrawn_at",
     }
     assert body["request_id"] == response["X-Request-ID"]
     assert all(value not in ("", None) for value in body.values())

@@ -4,7 +4,6 @@ from datetime import timedelta
 
 import pytest
 from django.utils import timezone
-from rest_framework.test import APIClient
 
 from tests.unit.catalog.deriving import publish_merge
 from tests.unit.catalog.factories import lora_files, make_namespace, make_user, publish
@@ -41,7 +40,7 @@ def test_from_leave_to_a_pull_and_back(owner, private):
     assert pull(friend, "lab/private") == 200
     assert friend.get(PATH).json()["default_version"] == "1.0.0"
     assert_error(friend.get(f"{PATH}/access"), 403, "not_permitted")
-    assert_error(APIClient().get(f"{PATH}/access"), 401, "token_missing")
+    assert_error(client_of(None).get(f"{PATH}/access"), 401, "token_missing")
     listed = client.get(f"{PATH}/access").json()["results"]
     assert listed == [given.json()]
     assert client.delete(f"{PATH}/access/{listed[0]['id']}").status_code == 204

@@ -1,7 +1,6 @@
 """Withdrawal over HTTP: 410 with the reason on every channel, lineage, and digests that caches must not hand out."""
 
 import pytest
-from rest_framework.test import APIClient
 
 from tests.unit.catalog.deriving import publish_merge
 from tests.unit.catalog.factories import lora_files, make_namespace, make_user, publish
@@ -32,7 +31,7 @@ def child(parent, tmp_path):
 
 
 def test_gone_on_every_channel_with_its_children(owner, parent, child):
-    anybody = APIClient()
+    anybody = client_of(None)
     weights = child.files.get(path="adapter_model.safetensors").blob_id
     done = client_of(owner).post(f"{PARENT}/versions/1.0.0/withdraw", WHY)
     assert done.status_code == 200, done.content
@@ -61,7 +60,7 @@ def test_gone_on_every_channel_with_its_children(owner, parent, child):
 
 
 def test_the_lineage_names_both_sides_with_weights_and_digests(owner, parent, child):
-    up = APIClient().get(f"{CHILD}/lineage").json()
+    up = client_of(None).get(f"{CHILD}/lineage").json()
     assert [row["adapter"] for row in up["ancestors"]] == ["lab/parent"]
     assert up["steps"][0] | {"derivation": 0} == {
         "commit_id": parent.commit_id,
@@ -72,13 +71,13 @@ def test_the_lineage_names_both_sides_with_weights_and_digests(owner, parent, ch
         "weight": 0.5,
         "digests": dict(parent.files.values_list("path", "blob_id")),
     }
-    down = APIClient().get(f"{PARENT}/lineage?version=1.0.0").json()
+    down = client_of(None).get(f"{PARENT}/lineage?version=1.0.0").json()
     assert [(row["adapter"], row["state"]) for row in down["descendants"]] == [("team/child", "published")]
     assert (down["ancestors"], down["hidden_descendants"], down["bases"]) == ([], 0, [])
     client_of(owner).post(f"{PARENT}/versions/1.0.0/withdraw", WHY | {"derived": "flag"})
-    flagged = APIClient().get(f"{CHILD}/lineage").json()["ancestors"][0]
+    flagged = client_of(None).get(f"{CHILD}/lineage").json()["ancestors"][0]
     assert (flagged["state"], flagged["withdrawn"]["reason"]) == ("withdrawn", WHY["reason"])
-    page = APIClient().get("/team/child").content.decode()
+    page = client_of(None).get("/team/child").content.decode()
     assert "lab/parent" in page
     assert WHY["reason"] in page
 
@@ -97,18 +96,18 @@ def test_others_private_work_is_counted_and_not_named(owner, parent, tmp_path):
 def test_a_cache_asks_about_digests_and_nobody_else_learns_from_it(owner, parent):
     weights = parent.files.get(path="adapter_model.safetensors").blob_id
     ask = {"sha256": [weights, "0" * 64]}
-    assert APIClient().post(f"{API}/withdrawn-digests", ask).json() == {"withdrawn": []}
+    assert client_of(None).post(f"{API}/withdrawn-digests", ask).json() == {"withdrawn": []}
     client_of(owner).post(f"{PARENT}/withdraw", WHY)
-    (line,) = APIClient().post(f"{API}/withdrawn-digests", ask).json()["withdrawn"]
+    (line,) = client_of(None).post(f"{API}/withdrawn-digests", ask).json()["withdrawn"]
     assert (line["sha256"], line["name"], line["reason"]) == (weights, "lab/parent@1.0.0", WHY["reason"])
     client_of(owner).patch(PARENT, {"visibility": "private"})
-    assert APIClient().post(f"{API}/withdrawn-digests", ask).json() == {"withdrawn": []}
-    assert_error(APIClient().post(f"{API}/withdrawn-digests", {"sha256": ["x"]}), 400, "invalid_input")
+    assert client_of(None).post(f"{API}/withdrawn-digests", ask).json() == {"withdrawn": []}
+    assert_error(client_of(None).post(f"{API}/withdrawn-digests", {"sha256": ["x"]}), 400, "invalid_input")
 
 
 def test_owners_alone_withdraw_and_give_a_reason(owner, parent):
     assert_error(client_of(make_user("stranger")).post(f"{PARENT}/withdraw", WHY), 403, "not_permitted")
-    assert_error(APIClient().post(f"{PARENT}/withdraw", WHY), 401, "token_missing")
+    assert_error(client_of(None).post(f"{PARENT}/withdraw", WHY), 401, "token_missing")
     assert_error(client_of(owner).post(f"{PARENT}/withdraw", {}), 400, "invalid_input")
     assert_error(client_of(owner).post(f"{PARENT}/withdraw", WHY | {"derived": "keep"}), 400, "invalid_input")
-    assert APIClient().get(PARENT).json()["versions"] == ["1.0.0"]
+    assert client_of(None).get(PARENT).json()["versions"] == ["1.0.0"]
