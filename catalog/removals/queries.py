@@ -31,7 +31,7 @@ def why_gone(actor: Actor, adapter: Adapter, ref: str) -> Gone | None:
     if withdrawal is None:
         return None
     name = f"{adapter.full_name}@{ref}" if ref else adapter.full_name
-    more = {
+    more: dict[str, Any] = {
         "digests": sorted({file.sha256 for file in withdrawal.files.all() if not _is_offered(file.sha256)}),
         "withdrawn_at": withdrawal.withdrawn_at.isoformat(),
     }

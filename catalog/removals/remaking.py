@@ -21,7 +21,7 @@ def remake(removal: Removal, withdrawals: list[Withdrawal]) -> list[dict[str, An
     """Ask for each; what was asked for (``asked``), or why it was not (``left``)."""
     families = {row.basis.family_id: row.basis.family for row in withdrawals if row.basis is not None}
     asked = [_refit(removal, family) for family in families.values()]
-    gone = {row.revision_id for row in withdrawals if row.revision_id is not None}
+    gone = {row.revision_id for row in withdrawals}
     related = ("target__namespace", "revision__version", "revision__adapter__namespace", "requested_by")
     merges = Derivation.objects.filter(revision__in=gone, kind=DerivationKind.MERGE).select_related(*related)
     return asked + [_merge_again(removal, merge, gone) for merge in merges.order_by("pk") if _was_offered(merge)]

@@ -56,9 +56,9 @@ def silent(progress, note) -> None:
 
 def run(removal: Removal) -> dict:
     """The job, as its worker runs it; the receipt."""
-    claimed = claim("cpu", worker="the-worker")
-    while claimed is not None and claimed.job.pk != removal.job_id:
-        claimed = claim("cpu", worker="the-worker")
+    while (claimed := claim("cpu", worker="the-worker")) is not None and claimed.job.pk != removal.job_id:
+        continue
+    assert claimed is not None
     outcome = remove_bytes(claimed.job, silent)
     complete(claimed, lambda: record_removed(claimed.job, outcome))
     removal.refresh_from_db()

@@ -3,13 +3,13 @@
 import pytest
 
 from catalog.adapters.models import Adapter, Revision
-from catalog.adapters.publication import delete_adapter
 from catalog.bases.services import register_base
 from catalog.derivations.drafting import waiting_for
 from catalog.derivations.merge_options import METHODS
 from catalog.derivations.models import Derivation
 from catalog.errors import Gone
 from catalog.jobs.models import Job
+from catalog.removals.withdrawing import delete_adapter
 from tests.unit.catalog.evaluating import classifier, make_set
 from tests.unit.catalog.factories import PROJECTION, lora_files, make_base, make_namespace, make_user
 from tests.unit.hub.calling import API, assert_error, client_of
