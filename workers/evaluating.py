@@ -36,7 +36,7 @@ class Evaluate:
     def prepare(self, job: Job, beat: Beat) -> Iterator[dict[str, Any]]:
         inputs = inputs_of(job)
         folder = base_folder(inputs.base)
-        with _quoting_no_row(inputs.set_revision), ExitStack() as stack:
+        with quoting_no_row(inputs.set_revision), ExitStack() as stack:
 
             def local(digest: str) -> str:
                 place = blob_store().local_path(digest, on_bytes=lambda count: beat(None, ""))
@@ -72,7 +72,7 @@ class Evaluate:
 
 
 @contextmanager
-def _quoting_no_row(rows: SetRevision) -> Iterator[None]:
+def quoting_no_row(rows: SetRevision) -> Iterator[None]:
     """What breaks a child may quote a row: of hidden ones the job's error and log keep the code alone."""
     try:
         yield

@@ -8,15 +8,21 @@ from catalog.errors import Conflict
 from catalog.evaluations.grouping import EVALUATE
 from catalog.evaluations.uncertainty import BAYESIANISE
 from catalog.evidence.services import GATHER_EVIDENCE
+from catalog.families.gate import GATE
+from catalog.families.projecting import PROJECT
+from catalog.families.requesting import COMPRESS
 from catalog.jobs.models import Job
 from catalog.removals.removing import REMOVE
 from catalog.uploads.receiving import RECEIVE_UPLOAD
 from workers.bayesianising import Bayesianise
+from workers.compressing import Compress
 from workers.derivation_kinds import DERIVES
 from workers.description import DescribeBase
 from workers.evaluating import Evaluate
 from workers.evidence import GatherEvidence
+from workers.gating import GateBasis
 from workers.merging import PreviewMerge
+from workers.projecting import ProjectRevision
 from workers.receiving import ReceiveUpload
 from workers.removing import Remove
 from workers.reproducing import Reproduce
@@ -34,6 +40,9 @@ HANDLERS: dict[str, Handler] = {
     REPRODUCE: Reproduce(),
     **DERIVES,
     REMOVE: Remove(),
+    COMPRESS: Compress(),
+    GATE: GateBasis(),
+    PROJECT: ProjectRevision(),
 }
 
 

@@ -20,6 +20,7 @@ from catalog.adapters.models import Adapter, Publication, Ref, Revision, Revisio
 from catalog.bases.models import BaseModel
 from catalog.errors import Conflict, InvalidInput, NotFound
 from catalog.evaluations.gate import is_guarded, require_score
+from catalog.families.projecting import notice_published
 from catalog.names import version_key
 from catalog.reviews.audit import record
 from catalog.search.services import index_adapter
@@ -86,6 +87,7 @@ def publish_revision(
     set_ref(revision.adapter, MAIN, revision)
     refresh_default(revision.adapter)
     record(actor, "publish", revision, before="pending", after="published", note=reason)
+    notice_published(revision)
     return revision
 
 

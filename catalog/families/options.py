@@ -6,7 +6,7 @@ from typing import Any
 from catalog.errors import InvalidInput
 
 METHODS = ("jd_full", "jd_diag", "clustered", "eigenlorax", "individual")
-DTYPES = ("float32", "float16", "bfloat16")
+DTYPES = ("float32", "float16", "bfloat16", "int8", "int4")
 QUEUES = ("cpu", "gpu")
 # One of them says how large the basis is: shared rank k, bytes of everything, or the mean error of every module.
 SIZES = ("rank", "bytes", "error")
@@ -16,8 +16,20 @@ MOST_MEMBER_ERROR = 0.6
 USUAL_ERROR = 0.3
 USUAL_DROP = 0.03
 
-_CHOICES: dict[str, tuple[str, ...]] = {"method": METHODS, "dtype": DTYPES, "queue": QUEUES}
-_USUAL_CHOICE = {"method": "jd_full", "dtype": "float16", "queue": "cpu"}
+_CHOICES: dict[str, tuple[str, ...]] = {
+    "method": METHODS,
+    "dtype": DTYPES,
+    "coefficients": DTYPES,
+    "heads": ("as_they_are", *DTYPES),
+    "queue": QUEUES,
+}
+_USUAL_CHOICE = {
+    "method": "jd_full",
+    "dtype": "float16",
+    "coefficients": "float16",
+    "heads": "as_they_are",
+    "queue": "cpu",
+}
 # Name: usual value, least, most. None stands for "not given".
 _WHOLE: dict[str, tuple[int | None, int, int]] = {
     "rank": (None, 1, 4096),
@@ -38,9 +50,10 @@ NAMES = (*_CHOICES, *_WHOLE, *_SHARES)
 def read_options(given: dict[str, Any]) -> dict[str, Any]:
     """The options in full.
 
-    ``member_error`` is the largest relative squared error with which a member is given out compressed;
-    ``largest_drop`` and ``most_negative_flips`` are the limits of the gate, null for none. ``refit_after`` asks for the
-    next basis by itself when so many members wait for one.
+    ``dtype`` is how the basis is stored, ``coefficients`` and ``heads`` how a member's are. ``member_error`` is the
+    largest relative squared error with which a member is given out compressed; ``largest_drop`` and
+    ``most_negative_flips`` are the limits of the gate, null for none. ``refit_after`` asks for the next basis by itself
+    when so many members wait for one.
 
     Raises:
         InvalidInput: ``unknown_field``, a wrong type, out of range, or more than one of rank, bytes and error.

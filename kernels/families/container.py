@@ -30,6 +30,15 @@ def save(path: str | Path, tensors: dict[str, Tensor], kind: str, described: Map
 def load(path: str | Path, kind: str) -> tuple[Header, dict[str, Any], dict[str, Tensor]]:
     """The checked header, its description and the tensors of a file of that kind."""
     header = read_header(path)
+    return header, _described(path, header, kind), load_file(path)
+
+
+def load_description(path: str | Path, kind: str) -> dict[str, Any]:
+    """What describes a file of that kind, without its tensors. FormatError as `load`."""
+    return _described(path, read_header(path), kind)
+
+
+def _described(path: str | Path, header: Header, kind: str) -> dict[str, Any]:
     try:
         described = json.loads(header.metadata.get(_KEY, "null"))
     except (ValueError, RecursionError) as error:
@@ -43,7 +52,7 @@ def load(path: str | Path, kind: str) -> tuple[Header, dict[str, Any], dict[str,
             hint="Upgrade the program that reads it.",
             expected=FORMAT_VERSION,
         )
-    return header, described, load_file(path)
+    return described
 
 
 def malformed(path: str | Path, error: Exception) -> FormatError:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -144,7 +144,31 @@ def relative_squared_errors(basis: StoredBasis, member: StoredMember, adapter: A
     return errors
 
 
-def _coefficients(basis: StoredBasis, name: str, update: LowRankUpdate, cluster: int, rank: int | None) -> Coefficients:
+def project_module(
+    basis: StoredBasis,
+    name: str,
+    updates: Sequence[LowRankUpdate],
+    *,
+    clusters: Sequence[int] | None = None,
+    ranks: Sequence[int] | None = None,
+) -> list[Coefficients]:
+    """`project` of one module of many adapters: what all of them need of the basis is computed once."""
+    inverses: dict[int, tuple[Tensor, Tensor]] = {}
+    found = []
+    for place, update in enumerate(updates):
+        cluster, rank = clusters[place] if clusters else 0, ranks[place] if ranks else None
+        found.append(_coefficients(basis, name, update, cluster, rank, inverses))
+    return found
+
+
+def _coefficients(
+    basis: StoredBasis,
+    name: str,
+    update: LowRankUpdate,
+    cluster: int,
+    rank: int | None,
+    inverses: dict[int, tuple[Tensor, Tensor]] | None = None,
+) -> Coefficients:
     module = basis.modules[name]
     wanted = min(update.rank, rank) if rank is not None else update.rank
     if update.norm() == 0.0 and module.mean is None:
@@ -157,8 +181,11 @@ def _coefficients(basis: StoredBasis, name: str, update: LowRankUpdate, cluster:
     shared = module.clusters[cluster]
     if METHODS[basis.method] == "diagonal":
         return Coefficients(shared.rank, core=shared.project(update).core)
-    U, V = shared.U.double(), shared.V.double()
-    inside = LowRankUpdate((torch.linalg.pinv(V) @ update.A.T.double()).T, torch.linalg.pinv(U) @ update.B.double())
+    known = {} if inverses is None else inverses
+    if cluster not in known:
+        known[cluster] = (torch.linalg.pinv(shared.U.double()), torch.linalg.pinv(shared.V.double()))
+    left_inverse, right_inverse = known[cluster]
+    inside = LowRankUpdate((right_inverse @ update.A.T.double()).T, left_inverse @ update.B.double())
     thin = inside.thin().truncated(wanted)
     root = thin.S.sqrt()
     left, right = (thin.U * root).float(), (thin.V * root).float()

@@ -11,6 +11,7 @@ import re
 import struct
 import unicodedata
 from collections import Counter
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from math import prod
 from pathlib import Path
@@ -77,10 +78,19 @@ def read_header(path: str | os.PathLike[str], *, limits: Limits = Limits()) -> H
     keys, names, dtypes, shapes, and a data region that is not covered exactly once.
     """
     path = Path(path)
-    size_bytes = path.stat().st_size
     with path.open("rb") as stream:
-        header_bytes = _header_length(stream.read(8), size_bytes, limits)
-        raw = stream.read(header_bytes)
+
+        def read(start: int, length: int) -> bytes:
+            stream.seek(start)
+            return stream.read(length)
+
+        return header_of(path.stat().st_size, read, limits=limits)
+
+
+def header_of(size_bytes: int, read: Callable[[int, int], bytes], *, limits: Limits = Limits()) -> Header:
+    """The checked header of a file that may lie elsewhere; `read(start, length)` gives its bytes. Raises the same."""
+    header_bytes = _header_length(read(0, 8), size_bytes, limits)
+    raw = read(8, header_bytes)
     document = _parse_json(raw)
     metadata = _check_metadata(document.pop("__metadata__", None), limits)
     if len(document) > limits.max_tensors:
