@@ -45,8 +45,8 @@ def get_basis(actor: Actor, family: Family, number: int | None = None) -> Basis:
     Raises NotFound ``no_basis``: there is none, or ``actor`` may not see every adapter in it.
     """
     found = Basis.objects.visible_to(actor).filter(family=family).select_related("family__namespace", "blob", "job")
-    wanted = found.filter(pk=family.current_id) if number is None else found.filter(number=number)
-    basis = wanted.first()
+    wanted = {"pk": family.current_id or 0} if number is None else {"number": number}
+    basis = found.filter(**wanted).first()
     if basis is None:
         which = f"no basis {number}" if number is not None else "no basis to pull from"
         raise NotFound(

@@ -80,7 +80,7 @@ def open_part(path: Path) -> Iterator[Part]:
     described = load_description(path, PART_FORMAT)
     d_out, d_in = described["sides"]
     is_diagonal = METHODS[described["method"]] == "diagonal"
-    with safe_open(path, framework="pt") as file:  # type: ignore[no-untyped-call]
+    with safe_open(path, framework="pt") as file:
 
         def tensor(name: str) -> Tensor:
             found: Tensor = file.get_tensor(name)

@@ -183,7 +183,7 @@ class Compression:
         return stored(outcome["basis"]), members
 
     def _assembly(self, reports: dict[str, dict[str, Any]], clusters: list[int], out: Path) -> dict[str, Any]:
-        parts = []
+        parts: list[str] = []
         for name, part in sorted(finished_parts(self._basis).items()):
             place = self._scratch / f"stored-{len(parts)}.safetensors"
             with place.open("wb") as file:

@@ -109,7 +109,7 @@ def _fitted(work: Work, module: Mapping[str, Any], argument: Mapping[str, Any]) 
     start = perf_counter()
     method, name = argument["method"], module["name"]
     updates = work.updates(module)
-    options = {"assignment": argument.get("assignment"), "seed": int(argument["seed"])}
+    options: dict[str, Any] = {"assignment": argument.get("assignment"), "seed": int(argument["seed"])}
     norms = [update.norm() for update in updates]
     if not any(norms):
         return {"name": name, "is_zero": True, "norms": norms, "errors": [0.0] * len(norms)}

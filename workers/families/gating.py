@@ -20,7 +20,7 @@ def measure(argument: Mapping[str, Any], report: Report) -> dict[str, Any]:
         return {"versions": {}, "results": []}
     basis = read_basis(Path(argument["basis"]))
     scratch = Path(argument["scratch"]) / "decompressed"
-    subjects = []
+    subjects: list[dict[str, Any]] = []
     for given in argument["subjects"]:
         report(0.0, f"decompressing member {len(subjects) + 1} of {len(argument['subjects'])}")
         folder = scratch / str(given["evaluation_id"])
