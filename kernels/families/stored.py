@@ -176,8 +176,8 @@ def _coefficients(
     if module.mean is not None:
         update = _sum(update, module.mean.scaled(-1.0))
     if METHODS[basis.method] == "factors":
-        thin = update.thin().truncated(wanted).as_update()
-        return Coefficients(thin.rank, left=thin.B, right=thin.A.T.contiguous())
+        own = update.thin().truncated(wanted).as_update()
+        return Coefficients(own.rank, left=own.B, right=own.A.T.contiguous())
     shared = module.clusters[cluster]
     if METHODS[basis.method] == "diagonal":
         return Coefficients(shared.rank, core=shared.project(update).core)
