@@ -18,6 +18,7 @@ from frontend.views import (
     removals,
     reviews,
     search,
+    set_changes,
 )
 
 register_converter(converters.NameConverter, "name")
@@ -41,6 +42,8 @@ urlpatterns: list[URLPattern] = [
     _page("compare", comparisons.compare_page, "compare"),
     _page("evaluation-sets/", evaluation_sets.set_list, "evaluation-sets"),
     _page("evaluation-sets/<name:namespace>/<name:name>", evaluation_sets.set_page, "evaluation-set"),
+    _page("evaluation-sets/<name:namespace>/<name:name>/change", set_changes.change_set, "change-set"),
+    _page("evaluation-sets/<name:namespace>/<name:name>/withdraw", set_changes.withdraw_rows, "withdraw-set"),
     _page("evaluations/<uuid:evaluation_id>", evaluations.evaluation_page, "evaluation"),
     _page("evaluations/<uuid:evaluation_id>/again", evaluations.run_again_page, "run-again"),
     _page("jobs/", jobs.job_list, "jobs"),

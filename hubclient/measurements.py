@@ -70,6 +70,21 @@ class Measurements(Caller):
     def evaluation_set(self, name: str) -> dict[str, Any]:
         """The set `ns/name` with its newest revision, or the revision that `ns/name@2` names."""
         parsed = AdapterName.parse(name)
-        path = f"/evaluation-sets/{parsed.full_name}" + (f"/revisions/{parsed.ref}" if parsed.ref else "")
-        answer: dict[str, Any] = self.call("GET", path)
+        answer: dict[str, Any] = self.call("GET", _path_of_set(parsed))
         return answer
+
+    def change_evaluation_set(self, name: str, **changes: Any) -> dict[str, Any]:
+        """Change `visibility` (public, private) or `summary` of the set `ns/name`; its rows never change."""
+        parsed = AdapterName.parse(name)
+        answer: dict[str, Any] = self.call("PATCH", f"/evaluation-sets/{parsed.full_name}", json=changes)
+        return answer
+
+    def withdraw_evaluation_set(self, name: str, reason: str) -> dict[str, Any]:
+        """Withdraw `ns/name`, or the revision that `ns/name@2` names: its rows go for ever, its scores stay."""
+        path = f"{_path_of_set(AdapterName.parse(name))}/withdraw"
+        answer: dict[str, Any] = self.call("POST", path, json={"reason": reason})
+        return answer
+
+
+def _path_of_set(name: AdapterName) -> str:
+    return f"/evaluation-sets/{name.full_name}" + (f"/revisions/{name.ref}" if name.ref else "")

@@ -10,7 +10,7 @@ from catalog.readonly import ReadOnlyAdmin
 class EvaluationSetAdmin(ReadOnlyAdmin):
     """Every set."""
 
-    list_display = ("namespace", "name", "visibility", "created_at")
+    list_display = ("namespace", "name", "visibility", "created_at", "withdrawn_at")
     list_filter = ("visibility",)
     search_fields = ("name", "namespace__name")
 
@@ -19,7 +19,7 @@ class EvaluationSetAdmin(ReadOnlyAdmin):
 class SetRevisionAdmin(ReadOnlyAdmin):
     """Every revision of a set."""
 
-    list_display = ("evaluation_set", "number", "harness", "metric", "rows", "size_bytes", "is_hidden", "created_at")
+    list_display = ("evaluation_set", "number", "harness", "metric", "rows", "size_bytes", "is_hidden", "withdrawn_at")
     list_filter = ("harness", "is_hidden")
 
 

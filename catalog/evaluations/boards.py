@@ -133,7 +133,9 @@ def matrix(actor: Actor, base: BaseModel) -> Matrix:
 
 def _sets_used_with(actor: Actor, base: BaseModel) -> list[SetRevision]:
     """Of each set with a score of this base model, the newest revision that has one; the most used sets first."""
-    measured = Evaluation.objects.visible_to(actor).filter(state="measured", base_model__folded=base.folded)
+    measured = Evaluation.objects.visible_to(actor).filter(
+        state="measured", base_model__folded=base.folded, set_revision__withdrawn_at=None
+    )
     counted = measured.values("set_revision__evaluation_set").annotate(
         newest=Max("set_revision__number"), scores=Count("pk")
     )

@@ -8,6 +8,7 @@ from catalog.bases.models import BaseModel
 from catalog.errors import Busy, Conflict, Gone, Unprocessable
 from catalog.evaluations.harnesses import GENERATES, NEEDS_HEAD
 from catalog.evaluations.models import SetRevision
+from catalog.evaluations.offering import require_offered
 
 _ACCEPTED = (RevisionState.PENDING, RevisionState.PUBLISHED, RevisionState.YANKED)
 # Models that read and never write: they have no next token.
@@ -44,7 +45,8 @@ def require_measurable(revision: Revision) -> BaseModel:
 
 
 def require_rows(on: SetRevision) -> None:
-    """Raise Busy ``blob_damaged`` unless every file of the set is here and right."""
+    """Raise Gone ``set_withdrawn``, or Busy ``blob_damaged`` unless every file of the set is here and right."""
+    require_offered(on)
     if on.files.exclude(blob__state=BlobState.STORED).exists():
         raise Busy("blob_damaged", f"the store's copy of {on} is damaged", hint="Send the same files again.")
 

@@ -4,7 +4,7 @@ The version before is the newest published one. Where that one could not be meas
 compare with, and the score alone is enough.
 """
 
-from catalog.adapters.models import Revision, VersionState
+from catalog.adapters.models import Revision, VersionState, Visibility
 from catalog.derivations.measuring import due_measurements, require_measured
 from catalog.errors import Conflict
 from catalog.evaluations.answers import unpack
@@ -52,8 +52,11 @@ def refusal_of(revision: Revision) -> Conflict | None:
 
 
 def newest_rows(policy: Policy) -> SetRevision | None:
-    """The revision of its set that a policy measures on."""
-    return policy.evaluation_set.revisions.order_by("-number").first()
+    """The revision of its set that a policy measures on; None where it has none, or may use it no more."""
+    of = policy.evaluation_set
+    if of.visibility != Visibility.PUBLIC and of.namespace_id != policy.namespace_id:
+        return None
+    return of.revisions.filter(withdrawn_at=None).order_by("-number").first()
 
 
 def version_before(revision: Revision) -> Revision | None:

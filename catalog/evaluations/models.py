@@ -31,6 +31,8 @@ class EvaluationSet(models.Model):
     visibility = models.CharField(max_length=16, choices=Visibility, default=Visibility.PUBLIC)
     summary = models.CharField(max_length=300, blank=True)
     created_at = models.DateTimeField(auto_now_add=True)
+    withdrawn_at = models.DateTimeField(null=True, blank=True)
+    withdrawal_reason = models.CharField(max_length=500, blank=True, db_default="")
 
     objects = EvaluationSetQuerySet.as_manager()
 
@@ -57,7 +59,8 @@ class SetRevision(models.Model):
 
     ``digest`` is the SHA-256 of everything that decides a score: the digest of every file, harness, columns, labels,
     template, metric and options. ``columns`` says which column of the files plays which part, such as
-    ``{"text": "sentence", "label": "class"}``. The rows of a hidden revision never leave the hub.
+    ``{"text": "sentence", "label": "class"}``. The rows of a hidden revision never leave the hub. A withdrawn one has
+    no rows any more; what was measured on it stays.
     """
 
     evaluation_set = models.ForeignKey(EvaluationSet, on_delete=models.CASCADE, related_name="revisions")
@@ -77,6 +80,8 @@ class SetRevision(models.Model):
     size_bytes = models.BigIntegerField()
     created_by = models.ForeignKey(settings.AUTH_USER_MODEL, null=True, on_delete=models.SET_NULL, related_name="+")
     created_at = models.DateTimeField(auto_now_add=True)
+    withdrawn_at = models.DateTimeField(null=True, blank=True)
+    withdrawal_reason = models.CharField(max_length=500, blank=True, db_default="")
 
     class Meta:
         constraints = [

@@ -14,6 +14,7 @@ from catalog.evaluations.fitting import require_fit, require_measurable, require
 from catalog.evaluations.gate import is_guarded, newest_rows, policies_for, require_score, version_before
 from catalog.evaluations.grouping import Asked, Wanted, ask
 from catalog.evaluations.models import Cause, Evaluation, EvaluationState, Policy, SetRevision
+from catalog.evaluations.offering import require_offered
 from catalog.evaluations.options import read_settings
 from catalog.evaluations.queries import get_set_revision
 from catalog.evaluations.scores import IS_WHOLE
@@ -40,9 +41,11 @@ def create_policy(
     Raises:
         NotPermitted: not an owner. NotFound: ``set_not_found``. InvalidInput: a task, language or limit is wrong, or
         the set is private and lives elsewhere. Conflict: ``policy_exists`` for the same set, task and language.
+        Gone: ``set_withdrawn``.
     """
     require_role(actor, namespace, (Role.OWNER,), "change its policies")
     of = get_set_revision(actor, evaluation_set).evaluation_set
+    require_offered(of)
     if of.visibility != Visibility.PUBLIC and of.namespace_id != namespace.pk:
         raise InvalidInput(
             detail=f"{of} is private and belongs to another namespace", field="evaluation_set", hint="Copy its rows."
@@ -86,7 +89,7 @@ def run_policies(revision: Revision) -> list[Job]:
     jobs: list[Job] = []
     for policy in policies_for(revision):
         on = newest_rows(policy)
-        if on is None or not _may_use(policy):
+        if on is None:
             continue
         wanted = [Wanted(*subject) for subject in _subjects(policy, revision, on)]
         priority = None if policy.is_gate else Priority.BULK
@@ -137,11 +140,6 @@ def _base_if_fit(revision: Revision, on: SetRevision) -> Any:
             )
         return None
     return base
-
-
-def _may_use(policy: Policy) -> bool:
-    of = policy.evaluation_set
-    return of.visibility == Visibility.PUBLIC or of.namespace_id == policy.namespace_id
 
 
 def _check_limits(largest_drop: float | None, most_negative_flips: float | None) -> None:

@@ -16,6 +16,7 @@ from catalog.bases.queries import get_base
 from catalog.errors import Gone, InvalidInput, NotFound, NotPermitted
 from catalog.evaluations.answers import unpack
 from catalog.evaluations.models import Evaluation, EvaluationSet, EvaluationState, SetFile, SetRevision
+from catalog.evaluations.offering import require_offered
 from catalog.evaluations.querysets import EvaluationQuerySet, EvaluationSetQuerySet
 from catalog.jobs.models import Job
 from catalog.names import fold, split_reference
@@ -53,7 +54,7 @@ def inputs_of(job: Job) -> JobInputs:
     One whose adapter was refused, withdrawn or emptied meanwhile is left out; recording then says so in its row.
 
     Raises:
-        Gone: nothing is left to measure.
+        Gone: nothing is left to measure; ``set_withdrawn``.
     """
     rows = Evaluation.objects.filter(job=job, state=EvaluationState.WAITING)
     related = ("revision", "base_model", "set_revision__evaluation_set__namespace")
@@ -62,6 +63,7 @@ def inputs_of(job: Job) -> JobInputs:
     if not left:
         raise Gone(detail="what was to be measured was refused, withdrawn or deleted meanwhile")
     first = left[0]
+    require_offered(first.set_revision)
     files = {file.split: file for file in first.set_revision.files.select_related("blob")}
     return JobInputs(first.base_model, first.set_revision, files, [_subject(evaluation) for evaluation in left])
 
@@ -69,8 +71,8 @@ def inputs_of(job: Job) -> JobInputs:
 def find_sets(
     actor: Actor, *, text: str = "", namespace: str = "", harness: str = "", task: str = "", language: str = ""
 ) -> EvaluationSetQuerySet:
-    """Sets that ``actor`` may see; ``harness``, ``task`` and ``language`` are those of any of their revisions."""
-    found = EvaluationSet.objects.visible_to(actor)
+    """Sets that ``actor`` may see, none withdrawn; ``harness``, ``task``, ``language`` are those of any revision."""
+    found = EvaluationSet.objects.visible_to(actor).offered()
     for word in text.split():
         found = found.filter(Q(name__icontains=word) | Q(summary__icontains=word))
     if namespace:
@@ -99,7 +101,9 @@ def get_set(actor: Actor, full_name: str) -> EvaluationSet:
 
 
 def get_set_revision(actor: Actor, reference: str) -> SetRevision:
-    """What ``org/set@2`` means, or the newest revision of ``org/set``.
+    """What ``org/set@2`` means, or the newest revision of ``org/set`` that was not withdrawn.
+
+    One that was withdrawn is found by its number, and where there is no other: its scores stay.
 
     Raises:
         NotFound: ``set_not_found``. InvalidInput: what follows the ``@`` is no number.
@@ -113,7 +117,7 @@ def get_set_revision(actor: Actor, reference: str) -> SetRevision:
             hint="Revisions are numbered: org/set@1.",
         )
     revisions = [row for row in found.revisions.all() if not number or row.number == int(number)]
-    revision = next(iter(revisions), None)
+    revision = next((row for row in revisions if row.withdrawn_at is None), next(iter(revisions), None))
     if revision is None:
         detail = f"{found} has no revision {number}" if number else f"{found} has no revision yet"
         raise NotFound("set_not_found", detail, field="evaluation_set")
@@ -124,10 +128,11 @@ def get_set_file(revision: SetRevision, split: str) -> SetFile:
     """One split of a set that the caller may see.
 
     Raises:
-        NotPermitted: ``rows_hidden``, whoever asks. NotFound: there is no such split.
+        NotPermitted: ``rows_hidden``, whoever asks. Gone: ``set_withdrawn``. NotFound: there is no such split.
     """
     if revision.is_hidden:
         raise rows_hidden(revision)
+    require_offered(revision)
     file = revision.files.select_related("blob").filter(split=split).first()
     if file is None:
         raise NotFound(detail=f"{revision} has no split {split[:40]!r}")

@@ -21,6 +21,10 @@ class EvaluationSetQuerySet(models.QuerySet["EvaluationSet", "EvaluationSet"]):
         live = self.filter(namespace__deleted_at=None)
         return live.filter(visible_through(actor, "namespace", Q(visibility="public")))
 
+    def offered(self) -> "EvaluationSetQuerySet":
+        """Without those that were withdrawn: what lists show, and what may be measured on."""
+        return self.filter(withdrawn_at=None)
+
     def writable_by(self, actor: Actor) -> "EvaluationSetQuerySet":
         """Those whose namespace the actor may write to."""
         if is_staff(actor):

@@ -32,6 +32,7 @@ TELLS_NOTHING = frozenset(
         "resource_limit",
         "result_missing",
         "score_missing",
+        "set_withdrawn",
         "worker_lost",
     }
 )

@@ -20,6 +20,7 @@ from catalog.adapters.models import Visibility
 from catalog.errors import Conflict, InvalidInput, NotFound, TooLarge, Unprocessable
 from catalog.evaluations.manifests import Manifest
 from catalog.evaluations.models import EvaluationSet, SetFile, SetRevision
+from catalog.evaluations.offering import require_offered
 from catalog.evaluations.reading import ROW_SUFFIXES, count_rows
 from catalog.names import check_name, fold, split_full_name
 from catalog.reviews.audit import record
@@ -65,8 +66,7 @@ def create_set(
         InvalidInput: ``invalid_name``, an unknown visibility. NotFound: no such namespace. NotPermitted: not a writer.
         Conflict: ``name_taken``.
     """
-    if visibility not in Visibility.values:
-        raise InvalidInput(detail=f"unknown visibility {visibility!r}", field="visibility", hint="public or private")
+    _check_visibility(visibility)
     namespace, name = _place_for(actor, full_name)
     there = EvaluationSet.objects.select_related("namespace").filter(namespace=namespace, folded=fold(name)).first()
     if there is not None and exist_ok:
@@ -87,6 +87,32 @@ def create_set(
         ) from error
 
 
+@transaction.atomic
+def update_set(
+    actor: User, changed: EvaluationSet, *, summary: str | None = None, visibility: str | None = None
+) -> EvaluationSet:
+    """Change a set's summary or visibility.
+
+    Of a set that becomes private nobody but its own people sees a row or a score any more, and the policies of other
+    namespaces no longer use it.
+
+    Raises:
+        NotPermitted: not a writer. InvalidInput: an unknown visibility.
+    """
+    require_role(actor, changed.namespace, WRITE_ROLES, "change an evaluation set")
+    row = EvaluationSet.objects.select_for_update().get(pk=changed.pk)
+    before = row.visibility
+    if visibility is not None:
+        _check_visibility(visibility)
+        row.visibility = visibility
+    if summary is not None:
+        row.summary = summary[:300]
+    row.save(update_fields=["visibility", "summary"])
+    if row.visibility != before:
+        record(actor, "change_visibility", row, before=before, after=row.visibility)
+    return row
+
+
 def add_revision(actor: User, to: EvaluationSet, manifest: Manifest, files: dict[str, SentFile]) -> Added:
     """Check every row, hash every byte, and add a revision. The same rows and manifest again answer the same one.
 
@@ -94,9 +120,11 @@ def add_revision(actor: User, to: EvaluationSet, manifest: Manifest, files: dict
         NotPermitted: not a writer. InvalidInput, Unprocessable: a split, a file or a row is wrong
         (``columns_missing``, ``set_empty``, ``labels_do_not_fit``, ``rows_malformed``). TooLarge: ``set_too_large``.
         Conflict: ``set_exists`` with another word about whether its rows are hidden.
+        Gone: ``set_withdrawn``, the set or these rows of it.
         Busy: the bytes were collected meanwhile; send them again.
     """
     require_role(actor, to.namespace, WRITE_ROLES, "add to its evaluation sets")
+    require_offered(to)
     _check_files(manifest, files)
     rows, manifest = _looked_through(manifest, files)
     digests = {split: _sha256(file.stream) for split, file in files.items()}
@@ -117,7 +145,7 @@ def _write(
     rows: int,
     stored: dict[str, tuple[str, BlobReceipt]],
 ) -> Added:
-    EvaluationSet.objects.select_for_update().get(pk=to.pk)
+    require_offered(EvaluationSet.objects.select_for_update().get(pk=to.pk))
     known = _known(to, digest, manifest)
     if known is not None:
         return Added(known, is_new=False)
@@ -136,6 +164,11 @@ def _write(
         SetFile.objects.create(revision=revision, split=split, path=path, blob=add_blob(receipt))
     record(actor, "add_rows", revision, after="hidden" if manifest.is_hidden else "open")
     return Added(revision, is_new=True)
+
+
+def _check_visibility(visibility: str) -> None:
+    if visibility not in Visibility.values:
+        raise InvalidInput(detail=f"unknown visibility {visibility!r}", field="visibility", hint="public or private")
 
 
 def _place_for(actor: User, full_name: str) -> tuple[Namespace, str]:
@@ -189,6 +222,8 @@ def _looked_through(manifest: Manifest, files: dict[str, SentFile]) -> tuple[int
 
 def _known(to: EvaluationSet, digest: str, manifest: Manifest) -> SetRevision | None:
     known = to.revisions.filter(digest=digest).first()
+    if known is not None:
+        require_offered(known)
     if known is not None and known.is_hidden != manifest.is_hidden:
         raise Conflict(
             "set_exists",

@@ -15,6 +15,7 @@ from catalog.adapters.queries import get_revision
 from catalog.errors import Conflict, Gone, InvalidInput, NotPermitted, Unprocessable
 from catalog.evaluations.fitting import require_fit, require_measurable, require_rows
 from catalog.evaluations.models import EvaluationState, Harness, SetRevision, Uncertainty
+from catalog.evaluations.offering import require_offered
 from catalog.evaluations.options import read_settings
 from catalog.evaluations.queries import get_set_revision, rows_hidden
 from catalog.jobs.models import Job
@@ -92,6 +93,7 @@ def waiting_for(job: Job) -> Uncertainty:
     found = Uncertainty.objects.select_related(*related).filter(job=job, state=EvaluationState.WAITING).first()
     if found is None or found.revision.manifest is not None:
         raise Gone(detail="what was to be measured was withdrawn or deleted meanwhile")
+    require_offered(found.set_revision)
     return found
 
 

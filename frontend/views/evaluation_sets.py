@@ -2,9 +2,13 @@
 
 from typing import Any
 
+from django.db.models import Prefetch
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 
+from catalog.accounts.models import Role
+from catalog.accounts.querysets import WRITE_ROLES
+from catalog.accounts.services import role_in
 from catalog.bases.models import BaseModel
 from catalog.bases.queries import get_base
 from catalog.errors import InvalidInput
@@ -24,7 +28,9 @@ MOST_BASES = 30
 
 def set_list(request: HttpRequest) -> HttpResponse:
     """The sets that the viewer may see, by name."""
-    found = EvaluationSet.objects.visible_to(request.user).select_related("namespace").prefetch_related("revisions")
+    found = EvaluationSet.objects.visible_to(request.user).offered().select_related("namespace")
+    offered = Prefetch("revisions", SetRevision.objects.filter(withdrawn_at=None))
+    found = found.prefetch_related(offered)
     page = page_of(found, ("folded", "id"), cursor=request.GET.get("cursor") or None, limit=PAGE_ROWS)
     rows = [(row, next(iter(row.revisions.all()), None)) for row in page.rows]
     more_url = f"{request.path}?cursor={page.next_cursor}" if page.next_cursor else ""
@@ -46,8 +52,11 @@ def set_page(request: HttpRequest, namespace: str, name: str) -> HttpResponse:
     base_name, task = typed(request.GET, "base"), typed(request.GET, "task")
     board = leaders(request.user, revision, base=get_base(base_name) if base_name else None, task=task)
     measured = [row.evaluation for row in board.rows]
+    role = role_in(request.user, found.namespace)
     context: dict[str, Any] = {
         "set": found,
+        "can_change": role in WRITE_ROLES,
+        "can_withdraw": role == Role.OWNER,
         "on": revision,
         "revisions": list(found.revisions.order_by("-number")[:MOST_REVISIONS]),
         "board": board,

@@ -54,7 +54,9 @@ def run_again_page(request: HttpRequest, evaluation_id: UUID) -> HttpResponse:
 
 
 def may_run(request: HttpRequest, evaluation: Evaluation) -> bool:
-    """Whether the viewer writes where the set is, or where the adapter is."""
+    """Whether the set has its rows, and the viewer writes where it is, or where the adapter is."""
+    if evaluation.set_revision.withdrawn_at is not None:
+        return False
     places = [evaluation.set_revision.evaluation_set.namespace]
     if evaluation.revision is not None:
         places.append(evaluation.revision.adapter.namespace)

@@ -46,6 +46,7 @@ class MeasuredSetOutput(Output):
     task = serializers.CharField()
     rows = serializers.IntegerField()
     is_hidden = serializers.BooleanField()
+    withdrawn_at = serializers.DateTimeField(allow_null=True)
 
 
 class SideOutput(Output):

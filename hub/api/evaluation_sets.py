@@ -21,7 +21,8 @@ from catalog.errors import InvalidInput
 from catalog.evaluations.manifests import MAX_MANIFEST_BYTES, read_manifest
 from catalog.evaluations.models import EvaluationSet, Harness, SetFile
 from catalog.evaluations.queries import find_sets, get_set, get_set_file, get_set_revision
-from catalog.evaluations.sets import SentFile, add_revision, create_set, set_too_large
+from catalog.evaluations.sets import SentFile, add_revision, create_set, set_too_large, update_set
+from catalog.evaluations.withdrawing import withdraw_revision, withdraw_set
 from catalog.paging import page_of
 from hub.api.authentication import actor_of
 from hub.api.files import serve_file
@@ -80,11 +81,13 @@ class SetRevisionOutput(Output):
     rows = serializers.IntegerField()
     size_bytes = serializers.IntegerField()
     created_at = serializers.DateTimeField()
+    withdrawn_at = serializers.DateTimeField(allow_null=True)
+    withdrawal_reason = serializers.CharField()
     files = SetFileOutput(many=True)
 
 
 class SetOutput(Output):
-    """A set and its newest revision."""
+    """A set and its newest revision that was not withdrawn."""
 
     full_name = serializers.CharField()
     namespace = serializers.CharField(source="namespace.name")
@@ -92,17 +95,19 @@ class SetOutput(Output):
     visibility = serializers.CharField()
     summary = serializers.CharField()
     created_at = serializers.DateTimeField()
+    withdrawn_at = serializers.DateTimeField(allow_null=True)
+    withdrawal_reason = serializers.CharField()
     revisions = serializers.SerializerMethodField()
     revision = serializers.SerializerMethodField()
 
     def get_revisions(self, shown: EvaluationSet) -> list[int]:
-        """Their numbers, the newest first."""
-        return [revision.number for revision in shown.revisions.all()]
+        """Numbers of those that were not withdrawn, the newest first."""
+        return [revision.number for revision in shown.revisions.all() if revision.withdrawn_at is None]
 
     @extend_schema_field(SetRevisionOutput(allow_null=True))
     def get_revision(self, shown: EvaluationSet) -> dict[str, Any] | None:
         """The newest one."""
-        newest = next(iter(shown.revisions.all()), None)
+        newest = next((revision for revision in shown.revisions.all() if revision.withdrawn_at is None), None)
         return dict(SetRevisionOutput(newest).data) if newest else None
 
 
@@ -113,6 +118,19 @@ class SetInput(Input):
     name = serializers.CharField(max_length=96)
     visibility = serializers.ChoiceField(Visibility.values, default="public")
     summary = serializers.CharField(max_length=300, allow_blank=True, default="")
+
+
+class SetChange(Input):
+    """What may change of a set; rows never do."""
+
+    visibility = serializers.ChoiceField(Visibility.values, required=False)
+    summary = serializers.CharField(max_length=300, allow_blank=True, required=False)
+
+
+class WithdrawalInput(Input):
+    """Why."""
+
+    reason = serializers.CharField(max_length=500)
 
 
 class SetsView(APIView):
@@ -154,6 +172,24 @@ class SetView(APIView):
     def get(self, request: Request, namespace: str, name: str) -> Response:
         return Response(SetOutput(get_set(request.user, f"{namespace}/{name}")).data)
 
+    @extend_schema(summary="Change a set's visibility or summary", request=SetChange, responses=SetOutput)
+    def patch(self, request: Request, namespace: str, name: str) -> Response:
+        named = get_set(request.user, f"{namespace}/{name}")
+        update_set(actor_of(request), named, **read(SetChange, request))
+        return Response(SetOutput(get_set(request.user, f"{namespace}/{name}")).data)
+
+
+class SetWithdrawView(APIView):
+    """Withdraw a set with all its revisions."""
+
+    @extend_schema(
+        summary="Withdraw a set: its rows go for ever, its scores stay", request=WithdrawalInput, responses=SetOutput
+    )
+    def post(self, request: Request, namespace: str, name: str) -> Response:
+        named = get_set(request.user, f"{namespace}/{name}")
+        withdraw_set(actor_of(request), named, **read(WithdrawalInput, request))
+        return Response(SetOutput(get_set(request.user, f"{namespace}/{name}")).data)
+
 
 class SetRevisionsView(APIView):
     """The revisions of a set."""
@@ -190,6 +226,20 @@ class SetRevisionView(APIView):
 
     @extend_schema(summary="Show a revision of a set", responses=SetRevisionOutput)
     def get(self, request: Request, namespace: str, name: str, number: int) -> Response:
+        return Response(SetRevisionOutput(get_set_revision(request.user, f"{namespace}/{name}@{number}")).data)
+
+
+class SetRevisionWithdrawView(APIView):
+    """Withdraw one revision of a set."""
+
+    @extend_schema(
+        summary="Withdraw a revision of a set: its rows go for ever, its scores stay",
+        request=WithdrawalInput,
+        responses=SetRevisionOutput,
+    )
+    def post(self, request: Request, namespace: str, name: str, number: int) -> Response:
+        named = get_set_revision(request.user, f"{namespace}/{name}@{number}")
+        withdraw_revision(actor_of(request), named, **read(WithdrawalInput, request))
         return Response(SetRevisionOutput(get_set_revision(request.user, f"{namespace}/{name}@{number}")).data)
 
 

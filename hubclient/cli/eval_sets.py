@@ -1,4 +1,4 @@
-"""eval-set add, list, show."""
+"""eval-set add, list, show, change, withdraw."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from typing import Annotated, Any
 import typer
 
 from .. import output
+from ..errors import UsageError
 from .options import AsJson, Cursor, HubUrl, Limit, open_hub
 
 app = typer.Typer(help="Evaluation sets: labelled rows that adapters are measured on.", no_args_is_help=True)
@@ -78,6 +79,7 @@ def show(name: Annotated[str, typer.Argument(metavar="NAME[@N]")], url: HubUrl =
             "set": newest.get("reference") or found.get("full_name"),
             "summary": found.get("summary"),
             "visibility": found.get("visibility"),
+            "withdrawn": _withdrawal(found),
             "harness": newest.get("harness"),
             "metric": newest.get("metric"),
             "task": newest.get("task"),
@@ -93,3 +95,46 @@ def show(name: Annotated[str, typer.Argument(metavar="NAME[@N]")], url: HubUrl =
     )
     for file in newest.get("files") or []:
         output.say(f"  {file['split']:<8}  {output.readable_size(file['size_bytes']):>9}  {file['path']}")
+
+
+@app.command()
+def change(
+    name: Annotated[str, typer.Argument(metavar="NAME")],
+    visibility: Annotated[str | None, typer.Option(help="public or private.")] = None,
+    summary: Annotated[str | None, typer.Option(help="One sentence.")] = None,
+    url: HubUrl = None,
+    is_json: AsJson = False,
+) -> None:
+    """Change who sees a set, or its summary. Example: hubclient eval-set change team/films --visibility private"""
+    given = {"visibility": visibility, "summary": summary}
+    changes = {field: value for field, value in given.items() if value is not None}
+    if not changes:
+        raise UsageError("There is nothing to change.", hint="Give --visibility or --summary.")
+    with open_hub(url) as hub:
+        changed = hub.change_evaluation_set(name, **changes)
+    if is_json:
+        output.emit_json(changed)
+    else:
+        output.say(f"{changed['full_name']} is {changed['visibility']}: {changed['summary'] or 'no summary'}")
+
+
+@app.command()
+def withdraw(
+    name: Annotated[str, typer.Argument(metavar="NAME[@N]", help="The whole set, or one revision of it.")],
+    reason: Annotated[str, typer.Option(help="Why the rows have to go; everybody reads it.")],
+    url: HubUrl = None,
+    is_json: AsJson = False,
+) -> None:
+    """Take rows away for ever; scores stay. Example: hubclient eval-set withdraw team/films@1 --reason "licence" """
+    with open_hub(url) as hub:
+        withdrawn = hub.withdraw_evaluation_set(name, reason)
+    if is_json:
+        output.emit_json(withdrawn)
+    else:
+        output.say(f"{withdrawn.get('reference') or withdrawn['full_name']} is {_withdrawal(withdrawn)}.")
+
+
+def _withdrawal(found: dict[str, Any]) -> str | None:
+    if not found.get("withdrawn_at"):
+        return None
+    return f"withdrawn on {found['withdrawn_at'][:10]}: {found['withdrawal_reason']}"

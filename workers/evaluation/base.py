@@ -90,7 +90,7 @@ class Base:
             raise Refused("base_weights_missing", f"the base model cannot be loaded: {error}"[:1000]) from error
         model = model.to(self.device).eval().requires_grad_(False)
         if model.config.pad_token_id is None:
-            model.config.pad_token_id = getattr(self.tokenizer, "pad_token_id", None)
+            model.config.pad_token_id = self._padding
         lacking = [*told["missing_keys"], *(entry[0] for entry in told.get("mismatched_keys") or ())]
         inside = f"{model.base_model_prefix}."
         return LoadedBase(model, not [name for name in lacking if not name.startswith(inside)], perf_counter() - start)
@@ -105,6 +105,14 @@ class Base:
             except (OSError, FormatError):
                 continue
         return label_count(shapes)
+
+    @property
+    def _padding(self) -> int | None:
+        """None without a tokenizer: an adapter may bring its own."""
+        try:
+            return getattr(self.tokenizer, "pad_token_id", None)
+        except Refused:
+            return None
 
     @cached_property
     def tokenizer(self) -> Any:

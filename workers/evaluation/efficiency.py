@@ -1,5 +1,6 @@
 """What an adapter costs beside its score: numbers, bytes, time to load, time for a row, memory."""
 
+from collections.abc import Sequence
 from math import prod
 from pathlib import Path
 from statistics import median
@@ -11,12 +12,12 @@ import torch
 from kernels.stitch.loading import WEIGHTS_NAME
 from workers.evaluation.adapters import AdapterFolder
 from workers.evaluation.base import Base
-from workers.evaluation.batching import Batching, Forward, run_in_batches
+from workers.evaluation.batching import Batching, Encoded, Forward, run_in_batches
 from workers.evaluation.passing import Pass
 from workers.evaluation.subjects import tensors_kept
 
 _ROUNDS = 3
-_ROWS = 8
+FEW_ROWS = 8
 
 
 class PeakMemory:
@@ -45,20 +46,27 @@ class PeakMemory:
 
 
 class Clock:
-    """Milliseconds for a row of the same few rows: a sample of the set's, from its shortest to its longest."""
+    """Milliseconds for a row of the same few rows: a sample of the set's, from its shortest to its longest.
 
-    def __init__(self, run: Pass) -> None:
-        order = sorted(range(len(run.rows)), key=lambda row: len(run.rows[row]["input_ids"]))
-        step = max(1, len(order) // _ROWS)
-        self._rows = [run.rows[row] for row in order[::step][:_ROWS]]
+    ``rows`` are those of ``run`` where they are left out; each may be several sequences, such as the choices of a
+    question.
+    """
+
+    def __init__(self, run: Pass, rows: Sequence[Sequence[Encoded]] | None = None) -> None:
+        rows = [[row] for row in run.rows] if rows is None else rows
+        order = sorted(range(len(rows)), key=lambda row: sum(len(one["input_ids"]) for one in rows[row]))
+        step = max(1, len(order) // FEW_ROWS)
+        chosen = [rows[row] for row in order[::step][:FEW_ROWS]]
+        self._sequences, self._count = [one for row in chosen for one in row], len(chosen)
+        self._batch_size = min(len(self._sequences), max(FEW_ROWS, run.used.batch_size))
         self._tokenizer, self._device = run.tokenizer, run.device
 
     def once(self, forward: Forward) -> float:
-        """Milliseconds for a row, in one batch."""
-        used = Batching(batch_size=len(self._rows), found=True)
+        """Milliseconds for a row."""
+        used = Batching(batch_size=self._batch_size, found=True)
         start = perf_counter()
-        run_in_batches(self._rows, self._tokenizer, forward, used=used, device=self._device)
-        return (perf_counter() - start) * 1e3 / len(self._rows)
+        run_in_batches(self._sequences, self._tokenizer, forward, used=used, device=self._device)
+        return (perf_counter() - start) * 1e3 / self._count
 
     def median(self, forward: Forward) -> float:
         """The median of some rounds, after one that does not count."""
@@ -87,8 +95,9 @@ def merged_milliseconds(model: Any, clock: Clock, forward: Forward) -> float | N
 class Stopwatch:
     """Times one subject: its loading, a row with the adapter beside the base and merged into it, a row of the base."""
 
-    def __init__(self, run: Pass, *, is_wanted: bool) -> None:
-        self._run, self._is_wanted = run, is_wanted
+    def __init__(self, run: Pass, *, is_wanted: bool, rows: Sequence[Sequence[Encoded]] | None = None) -> None:
+        """``rows`` are what :class:`Clock` takes."""
+        self._run, self._is_wanted, self._rows = run, is_wanted, rows
         self._memory = PeakMemory(run.device)
         self._said: dict[str, Any] = {}
         self._start = perf_counter()
@@ -105,16 +114,17 @@ class Stopwatch:
         """``forward`` runs the PeftModel ``model``; what ran until now is the peak of memory."""
         self._said["peak_memory_bytes"] = self._memory.bytes()
         if self._is_wanted:
-            clock = Clock(self._run)
+            clock = Clock(self._run, self._rows)
             self._said["milliseconds_per_row"] = clock.median(forward)
             self._said["milliseconds_per_row_merged"] = merged_milliseconds(model, clock, forward)
 
     def time_base(self, forward: Forward, base: Base) -> None:
         """``forward`` runs the base model without the adapter; measured once for rows of the same kind."""
+        self._said.setdefault("peak_memory_bytes", self._memory.bytes())
         if self._is_wanted:
             key = (self._run.longest, self._run.whose, len(self._run.rows))
             if key not in base.milliseconds:
-                base.milliseconds[key] = Clock(self._run).median(forward)
+                base.milliseconds[key] = Clock(self._run, self._rows).median(forward)
             self._said["milliseconds_per_row_base"] = base.milliseconds[key]
 
     def efficiency(self, adapter: AdapterFolder | None) -> dict[str, Any]:

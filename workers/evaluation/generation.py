@@ -1,18 +1,22 @@
 """Generated text: every prompt is continued greedily, and compared with what the set says it should be."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
+from time import perf_counter
 from typing import Any
 
 import torch
 
 from workers.evaluation.adapters import AdapterFolder
 from workers.evaluation.asked import AskedSet, Subject
-from workers.evaluation.base import longest_tokens
-from workers.evaluation.batching import Batching, Encoded, find_batch_size, halving, order_of
+from workers.evaluation.base import Base, longest_tokens
+from workers.evaluation.batching import Batching, Encoded, find_batch_size, halving, order_of, pad
+from workers.evaluation.efficiency import Stopwatch
 from workers.evaluation.errors import Refused
 from workers.evaluation.harnesses import Bench, Measured, rounded
 from workers.evaluation.metrics import check_metric
+from workers.evaluation.passing import Pass
 from workers.evaluation.reading import Row, read_table
 from workers.evaluation.subjects import laid_out, wearing
 from workers.evaluation.templates import render_rows
@@ -43,8 +47,16 @@ class Generation:
 
     def measure(self, subject: Subject) -> Measured:
         """Generate with the base and the subject's adapter on it, or the base alone, and compare."""
+        base = self.bench.base
         if subject.files is None:
-            return self._measure(subject, self.bench.base.load_writer(self.class_name), None, 0)
+            run = self._pass(subject, None, base)
+            model = base.load_writer(self.class_name)
+            watch = Stopwatch(run, is_wanted=subject.settings.efficiency)
+            measured = self._measure(subject, run, model)
+            with padding_of(run.tokenizer, model):
+                watch.time_base(writing(model, run.tokenizer, self.new_tokens), base)
+            measured.efficiency = watch.efficiency(None)
+            return measured
         with laid_out(subject.files, self.bench.asked.scratch) as folder:
             adapter = AdapterFolder.read(folder)
             if adapter.class_name != self.class_name:
@@ -53,14 +65,29 @@ class Generation:
                     f"the adapter was made on {adapter.class_name}; text of this base comes from {self.class_name}",
                     "Measure it on a set of its own task.",
                 )
-            with wearing(self.bench.base.load_writer(self.class_name), folder) as model:
-                return self._measure(subject, model, adapter.tokenizer_folder, adapter.virtual_tokens)
+            return self._with(subject, adapter)
 
-    def _measure(self, subject: Subject, model: Any, own_tokenizer: Path | None, virtual: int) -> Measured:
+    def _with(self, subject: Subject, adapter: AdapterFolder) -> Measured:
+        base = self.bench.base
+        run = self._pass(subject, adapter, base)
+        model = base.load_writer(self.class_name)
+        watch = Stopwatch(run, is_wanted=subject.settings.efficiency)
+        watch.start()
+        with padding_of(run.tokenizer, model):
+            with wearing(model, adapter.folder) as worn:
+                watch.is_on()
+                measured = self._measure(subject, run, worn)
+                watch.time_adapter(writing(worn, run.tokenizer, self.new_tokens), worn)
+            watch.time_base(writing(model, run.tokenizer, self.new_tokens), base)
+        measured.efficiency = watch.efficiency(adapter)
+        return measured
+
+    def _pass(self, subject: Subject, adapter: AdapterFolder | None, base: Base) -> Pass:
+        """The prompts on their way; a tokenizer that is missing is found before any weights are loaded."""
         settings = subject.settings
-        tokenizer, whose = self.texts.tokenizer(own_tokenizer)
-        rows = _drawn(len(self.prompts), settings.limit, settings.seed)
-        room = longest_tokens(tokenizer, model.config, settings.max_tokens, virtual)
+        tokenizer, whose = self.texts.tokenizer(adapter.tokenizer_folder if adapter else None)
+        config = base.load_writer(self.class_name).config
+        room = longest_tokens(tokenizer, config, settings.max_tokens, adapter.virtual_tokens if adapter else 0)
         longest = room if self.class_name == SEQ2SEQ else room - self.new_tokens
         if longest < 1:
             raise Refused(
@@ -68,21 +95,28 @@ class Generation:
                 f"max_new_tokens is {self.new_tokens}, and the model has room for {room} tokens in all",
                 "Ask for fewer new tokens, or more `max_tokens`.",
             )
-        encoded = encode(tokenizer, [self.prompts[row] for row in rows], longest, keeps_end=self.class_name == CAUSAL)
+        prompts = [self.prompts[row] for row in self._rows(subject)]
+        encoded = encode(tokenizer, prompts, longest, keeps_end=self.class_name == CAUSAL)
         most = max(len(row["input_ids"]) for row in encoded) + self.new_tokens
-        size = settings.batch_size or find_batch_size(most, model.config, model.device)
-        used = Batching(size, found=settings.batch_size is None)
-        answers = generate(model, tokenizer, encoded, self.new_tokens, used, self.bench.report)
-        answers = [_cut(answer, self.until) for answer in answers]
+        size = settings.batch_size or find_batch_size(most, config, base.device)
+        return Pass(encoded, tokenizer, Batching(size, found=settings.batch_size is None), base.device, room, whose)
+
+    def _rows(self, subject: Subject) -> list[int]:
+        return _drawn(len(self.prompts), subject.settings.limit, subject.settings.seed)
+
+    def _measure(self, subject: Subject, run: Pass, model: Any) -> Measured:
+        rows, settings = self._rows(subject), subject.settings
+        answers = [_cut(text, self.until) for text in generate(model, run, self.new_tokens, self.bench.report)]
         metrics, right = text_metrics(
             answers, [self.references[row] for row in rows], self.bench.asked.set.metric, settings.seed
         )
-        return Measured(
-            metrics=metrics,
-            predictions={"answer": [answer[:LONGEST_ANSWER] for answer in answers], "right": rounded(right)},
-            used=used.as_used()
-            | {"max_tokens": room, "max_new_tokens": self.new_tokens, "rows": len(rows), "tokenizer": whose},
-        )
+        predictions: dict[str, list[Any]] = {
+            "answer": [answer[:LONGEST_ANSWER] for answer in answers],
+            "right": rounded(right),
+        }
+        if settings.limit is not None:
+            predictions["row"] = rows
+        return Measured(metrics, predictions, run.as_used() | {"max_new_tokens": self.new_tokens})
 
 
 def encode(tokenizer: Any, prompts: Sequence[str], longest: int, *, keeps_end: bool) -> list[Encoded]:
@@ -108,14 +142,10 @@ def _first_token(tokenizer: Any) -> int:
     return 0
 
 
-def generate(
-    model: Any, tokenizer: Any, encoded: Sequence[Encoded], new_tokens: int, used: Batching, report: Any
-) -> list[str]:
-    """What ``model`` writes after every prompt, greedily, in the order of ``encoded``."""
+def writing(model: Any, tokenizer: Any, new_tokens: int) -> Callable[[dict[str, torch.Tensor]], torch.Tensor]:
+    """What ``model`` writes after each row of a batch, greedily, as token ids."""
     from transformers import GenerationConfig
 
-    order = order_of([len(row["input_ids"]) for row in encoded])
-    is_seq2seq = bool(model.config.is_encoder_decoder)
     # The base's own generation config may sample, punish repetition or suppress tokens; only its special tokens stay.
     own = getattr(model, "generation_config", None)
     special = {
@@ -126,28 +156,43 @@ def generate(
     greedy = GenerationConfig(
         do_sample=False, num_beams=1, max_new_tokens=new_tokens, pad_token_id=tokenizer.pad_token_id, **special
     )
-    texts: list[str] = [""] * len(encoded)
+    is_seq2seq = bool(model.config.is_encoder_decoder)
+
+    def forward(batch: dict[str, torch.Tensor]) -> torch.Tensor:
+        written: torch.Tensor = model.generate(**batch, generation_config=greedy)
+        return written if is_seq2seq else written[:, batch["input_ids"].shape[1] :]
+
+    return forward
+
+
+def generate(model: Any, run: Pass, new_tokens: int, report: Callable[[float], None]) -> list[str]:
+    """What ``model`` writes after every prompt, in the order of ``run``."""
+    order, tokenizer = order_of([len(row["input_ids"]) for row in run.rows]), run.tokenizer
+    forward = writing(model, tokenizer, new_tokens)
+    texts: list[str] = [""] * len(run.rows)
 
     def work(batch_size: int) -> None:
-        with torch.inference_mode():
+        start = perf_counter()
+        with torch.inference_mode(), padding_of(tokenizer, model):
             for first in range(0, len(order), batch_size):
                 places = order[first : first + batch_size]
-                batch = _padded([encoded[place] for place in places], tokenizer, model.device, on_left=not is_seq2seq)
-                written = model.generate(**batch, generation_config=greedy)
-                answers = written if is_seq2seq else written[:, batch["input_ids"].shape[1] :]
+                answers = forward(pad([run.rows[place] for place in places], tokenizer, run.device))
                 for place, text in zip(places, tokenizer.batch_decode(answers, skip_special_tokens=True), strict=True):
                     texts[place] = text
                 report(min(1.0, (first + batch_size) / len(order)))
+        run.used.seconds, run.used.rows = perf_counter() - start, len(order)
 
-    halving(work, used.batch_size, used)
+    halving(work, run.used.batch_size, run.used)
     return texts
 
 
-def _padded(rows: Sequence[Encoded], tokenizer: Any, device: torch.device, *, on_left: bool) -> dict[str, torch.Tensor]:
+@contextmanager
+def padding_of(tokenizer: Any, model: Any) -> Iterator[None]:
+    """A text that is continued stands at the end of its row; one that is read and answered, at the beginning."""
     before = tokenizer.padding_side
-    tokenizer.padding_side = "left" if on_left else "right"
+    tokenizer.padding_side = "right" if model.config.is_encoder_decoder else "left"
     try:
-        return dict(tokenizer.pad(list(rows), padding=True, return_tensors="pt").to(device))
+        yield
     finally:
         tokenizer.padding_side = before
 

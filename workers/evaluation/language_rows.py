@@ -44,6 +44,8 @@ class Prepared:
     num_fewshot: int
     target_delimiter: str
     fewshot_delimiter: str
+    numbers: tuple[int, ...]
+    """The place of each row in the file, from 0."""
 
     @property
     def expected_requests(self) -> int:
@@ -55,7 +57,15 @@ class Prepared:
         if limit is None or limit >= len(self.rows):
             return self
         drawn = sorted(random.Random(seed).sample(range(len(self.rows)), limit))
-        return replace(self, rows=tuple(self.rows[place] for place in drawn))
+        return replace(self, rows=tuple(self.rows[place] for place in drawn), numbers=tuple(drawn))
+
+    def sequences_of(self, row: Mapping[str, Any]) -> list[str]:
+        """The texts of one row as the model reads them, about: the examples are the first ones for every row."""
+        if self.kind == "loglikelihood_rolling":
+            return _targets_of(row)
+        shots = [f"{one['text']}{self.target_delimiter}{_right_of(one)}" for one in self.shots[: self.num_fewshot]]
+        before = f"{row['description']}{self.fewshot_delimiter.join([*shots, str(row['text'])])}"
+        return [f"{before}{self.target_delimiter}{target}" for target in _targets_of(row)]
 
     def longest_row(self, tokenizer: Any, most: int) -> int:
         """Tokens of the longest row with its examples, about, and at most ``most``."""
@@ -96,6 +106,7 @@ def prepare(asked: AskedSet, kind: str) -> Prepared:
         num_fewshot,
         _text_option(options, "target_delimiter", " "),
         _text_option(options, "fewshot_delimiter", "\n\n"),
+        tuple(range(len(rows))),
     )
 
 
@@ -196,6 +207,10 @@ def _as_text(value: Any) -> str:
 
 def _targets_of(row: Mapping[str, Any]) -> list[str]:
     return list(row.get("choices") or [str(row["target"])])
+
+
+def _right_of(row: Mapping[str, Any]) -> str:
+    return str(row["choices"][row["target"]] if "choices" in row else row["target"])
 
 
 def _text_option(options: Mapping[str, Any], name: str, default: str) -> str:
