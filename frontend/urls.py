@@ -51,6 +51,7 @@ urlpatterns: list[URLPattern] = [
     _page("jobs/<uuid:job_id>", jobs.job_page, "job"),
     _page("jobs/<uuid:job_id>/cancel", jobs.cancel_job, "cancel-job"),
     _page("jobs/<uuid:job_id>/retry", jobs.retry_job, "retry-job"),
+    _page("jobs/<uuid:job_id>/acknowledge", jobs.acknowledge_job, "acknowledge-job"),
     _page("review/", reviews.queue, "review-queue"),
     _page("review/<namespace:namespace>/<name:name>/<commit:commit_id>/", reviews.review_page, "review"),
     _page("removals/", removals.removal_list, "removals"),

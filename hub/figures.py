@@ -64,7 +64,7 @@ def _jobs() -> list[Metric]:
 
 
 def _dead_letters() -> Metric:
-    count = Job.objects.filter(is_dead_letter=True).count()
+    count = Job.objects.unattended().count()
     return GaugeMetricFamily("hub_dead_letters", "Jobs that were given up and wait for an administrator", value=count)
 
 

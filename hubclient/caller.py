@@ -70,6 +70,11 @@ class Caller:
         answer: dict[str, Any] = self.call("POST", f"/jobs/{job_id}/retry")
         return answer
 
+    def acknowledge_job(self, job_id: str, note: str = "") -> dict[str, Any]:
+        """Let a dead letter rest: somebody looked at it; for administrators."""
+        answer: dict[str, Any] = self.call("POST", f"/jobs/{job_id}/acknowledge", json={"note": note})
+        return answer
+
     def wait(
         self,
         job: str | Mapping[str, Any],

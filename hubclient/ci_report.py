@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from .client import Hub
 
 _SAME = 1e-9
+_REFUSED = frozenset({"invalid", "rejected", "withdrawn"})
 
 
 @dataclass(frozen=True)
@@ -70,7 +71,7 @@ def make_report(
     timeout_seconds: float | None = None,
     on_progress: JobProgress | None = None,
 ) -> Report:
-    """Measure `name` (without `@` its newest revision) and, where needed, the version it is compared with.
+    """Measure `name` (without `@` its newest push that nobody refused) and, where needed, what it is compared with.
 
     Args:
         against: the version to compare with; the published default, or the highest other one, when left out.
@@ -104,13 +105,26 @@ def make_report(
 
 
 def _newest(hub: Hub, name: str) -> tuple[str, dict[str, Any]]:
-    """The full name with its commit, and the revision: the one named, else the newest."""
+    """The full name with its commit, and the revision: the one named, else the newest that nobody refused."""
     parsed = AdapterName.parse(name)
-    if parsed.ref:
-        revision = hub.revision(parsed.full_name, hub.commit_of(name))
-    else:
-        revision = hub.call("GET", f"{parsed.url_path}/revisions", params={"limit": 1})["results"][0]
+    revision = hub.revision(parsed.full_name, hub.commit_of(name)) if parsed.ref else _newest_push(hub, parsed)
     return f"{parsed.full_name}@{revision['commit_id']}", revision
+
+
+def _newest_push(hub: Hub, parsed: AdapterName) -> dict[str, Any]:
+    """The newest revision that is neither invalid nor rejected nor withdrawn. Raises NotFoundError without one."""
+    cursor: str | None = None
+    while True:
+        page = hub.call("GET", f"{parsed.url_path}/revisions", params={"limit": 20, "cursor": cursor})
+        for revision in page["results"]:
+            if revision["state"] not in _REFUSED:
+                return dict(revision)
+        cursor = page.get("next_cursor")
+        if not cursor:
+            raise NotFoundError(
+                f"{parsed.full_name} has no revision that could be measured.",
+                hint="Push one first; what was found invalid or was rejected has no score.",
+            )
 
 
 def _newest_rows(hub: Hub, evaluation_set: str) -> str:

@@ -19,6 +19,7 @@ from catalog.jobs.models import Job
 from catalog.store import blob_store
 from workers.base_weights import base_folder
 from workers.children import Beat
+from workers.hidden_rows import quoting_no_row
 
 
 class Bayesianise:
@@ -35,7 +36,7 @@ class Bayesianise:
             raise Gone(detail="the adapter has no base model any more")
         inputs = JobInputs(row.revision.base_model, row.set_revision)
         folder = base_folder(inputs.base)
-        with ExitStack() as stack:
+        with quoting_no_row(row.set_revision), ExitStack() as stack:
 
             def local(digest: str) -> str:
                 place = blob_store().local_path(digest, on_bytes=lambda count: beat(None, ""))

@@ -7,19 +7,13 @@ from typing import Any
 
 from django.conf import settings
 
-from catalog.evaluations.models import SetRevision
 from catalog.evaluations.queries import inputs_of
-from catalog.evaluations.recording import (
-    TELLS_NOTHING,
-    UNTOLD,
-    abandon_evaluations,
-    record_results,
-    revive_evaluations,
-)
+from catalog.evaluations.recording import abandon_evaluations, record_results, revive_evaluations
 from catalog.jobs.models import Job
 from catalog.store import blob_store
 from workers.base_weights import base_folder
-from workers.children import Beat, ChildFailed
+from workers.children import Beat
+from workers.hidden_rows import quoting_no_row
 
 # Weights, configs and tokenizers; nothing else of an adapter is fetched from the store.
 _READ = (".safetensors", ".json", ".txt", ".model", ".jinja")
@@ -69,6 +63,7 @@ class Evaluate:
 
     def revive(self, job: Job) -> None:
         revive_evaluations(job)
+<<<<<<< HEAD
 
 
 @contextmanager
@@ -80,3 +75,5 @@ def quoting_no_row(rows: SetRevision) -> Iterator[None]:
         if not rows.is_hidden or failure.code in TELLS_NOTHING:
             raise
         raise ChildFailed(failure.code, UNTOLD, is_final=failure.is_final) from None
+=======
+>>>>>>> e44cd5f (Dead letters can be acknowledged; uncertainty and what happens inside the model stand on the adapter's page; hidden rows are not quoted by a search for uncertainty either)

@@ -13,29 +13,10 @@ from catalog.evaluations.answers import pack
 from catalog.evaluations.models import Evaluation, EvaluationState, Predictions
 from catalog.evaluations.policies import publish_measured
 from catalog.evaluations.splitting import split_job
+from catalog.evaluations.telling import told
 from catalog.jobs.models import Job
 
 _NO_RESULT = {"code": "result_missing", "detail": "the job ended without a word about this evaluation"}
-
-UNTOLD = "the rows are hidden, so no more is told"
-# Errors whose words are never those of a row.
-TELLS_NOTHING = frozenset(
-    {
-        "adapter_writes_base",
-        "base_weights_missing",
-        "cancelled",
-        "harness_mismatch",
-        "labels_do_not_fit",
-        "metric_unknown",
-        "no_head",
-        "no_tokenizer",
-        "resource_limit",
-        "result_missing",
-        "score_missing",
-        "set_withdrawn",
-        "worker_lost",
-    }
-)
 
 
 def record_results(job: Job, outcome: dict[str, Any]) -> dict[str, Any]:
@@ -99,10 +80,7 @@ def _keep(evaluation: Evaluation, row: dict[str, Any], versions: dict[str, Any])
 
 def _fail(evaluation: Evaluation, error: dict[str, Any]) -> None:
     evaluation.state = EvaluationState.FAILED
-    evaluation.error = {key: str(error[key])[:2000] for key in ("code", "detail", "hint") if error.get(key)}
-    if evaluation.set_revision.is_hidden and error.get("code") not in TELLS_NOTHING:
-        # What broke on a row may quote it.
-        evaluation.error = {"code": str(error.get("code")), "detail": UNTOLD}
+    evaluation.error = told(error, evaluation.set_revision)
     evaluation.save(update_fields=["state", "error"])
 
 

@@ -5,10 +5,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from django.db.models import Exists, OuterRef
+
 from catalog.accounts.querysets import Actor
 from catalog.adapters.models import Adapter, Revision
 from catalog.evaluations.comparing import Comparison, compare_evaluations
-from catalog.evaluations.models import Evaluation
+from catalog.evaluations.models import Evaluation, Uncertainty
 from catalog.evaluations.scores import IS_WHOLE, SHOWN, newest_of_bases, newest_of_revisions
 
 MOST_SCORES = 40
@@ -27,7 +29,8 @@ class Against:
 
 def is_evaluated(adapter: Adapter) -> bool:
     """Whether anything of the adapter was ever asked to be measured: most were not, and their pages ask no more."""
-    return Evaluation.objects.filter(revision__adapter=adapter).exists()
+    found = [kind.objects.filter(revision__adapter=OuterRef("pk")) for kind in (Evaluation, Uncertainty)]
+    return Adapter.objects.filter(Exists(found[0]) | Exists(found[1]), pk=adapter.pk).exists()
 
 
 def scores_of(actor: Actor, revision: Revision) -> list[tuple[Evaluation, Evaluation | None]]:
@@ -57,6 +60,12 @@ def others_of(actor: Actor, revision: Revision) -> list[Evaluation]:
     found = Evaluation.objects.visible_to(actor).filter(revision_id=revision.pk)
     rest = found.exclude(IS_WHOLE, state="measured").select_related(*SHOWN, "job")
     return list(rest.order_by("-created_at", "pk")[:MOST_OTHERS])
+
+
+def analysed_of(actor: Actor, revision: Revision) -> Evaluation | None:
+    """The newest measurement that looked inside the model, where somebody asked for one."""
+    found = Evaluation.objects.visible_to(actor).measured().filter(revision_id=revision.pk)
+    return found.filter(efficiency__has_key="analysis").select_related(*SHOWN).order_by("-measured_at", "pk").first()
 
 
 def against(actor: Actor, before: Revision, now: Revision) -> list[Against]:

@@ -18,6 +18,7 @@ from catalog.evaluations.models import EvaluationState, Harness, SetRevision, Un
 from catalog.evaluations.offering import require_offered
 from catalog.evaluations.options import read_settings
 from catalog.evaluations.queries import get_set_revision, rows_hidden
+from catalog.evaluations.telling import told
 from catalog.jobs.models import Job
 from catalog.jobs.services import submit
 
@@ -28,6 +29,7 @@ ANCHORS = ("anchor", "train")
 # Name: usual value, least, most. The tolerance is a share of the anchor rows, or nats for `nll`.
 _NUMBERS: dict[str, tuple[int, int, int]] = {"samples": (10, 1, 64), "anchor_rows": (200, 10, 2000)}
 _TOLERANCE, _MOST_TOLERANCE = 0.01, 10.0
+_MOST_SHOWN = 40
 _SHARED = ("seed", "limit", "batch_size", "max_tokens")
 
 
@@ -64,6 +66,15 @@ def uncertainties_of(actor: Actor, adapter: Adapter) -> QuerySet[Uncertainty]:
     return found.select_related(
         "revision__version", "revision__adapter__namespace", "set_revision__evaluation_set__namespace"
     )
+
+
+def newest_uncertainties(actor: Actor, revision: Revision) -> list[Uncertainty]:
+    """Of one revision, the newest on each revision of a set: found, waiting or failed."""
+    rows = uncertainties_of(actor, revision.adapter).filter(revision_id=revision.pk).order_by("-created_at", "-id")
+    newest: dict[int, Uncertainty] = {}
+    for row in rows.select_related("job")[:_MOST_SHOWN]:
+        newest.setdefault(row.set_revision_id, row)
+    return sorted(newest.values(), key=lambda row: str(row.set_revision))
 
 
 def read_uncertainty_settings(given: dict[str, Any]) -> dict[str, Any]:
@@ -131,13 +142,13 @@ def revive_uncertainty(job: Job) -> None:
 
 
 def _locked(job: Job) -> Uncertainty | None:
-    waiting = Uncertainty.objects.filter(job=job, state=EvaluationState.WAITING)
+    waiting = Uncertainty.objects.filter(job=job, state=EvaluationState.WAITING).select_related("set_revision")
     return waiting.select_for_update(of=("self",)).first()
 
 
 def _fail(row: Uncertainty, error: dict[str, Any]) -> None:
     row.state = EvaluationState.FAILED
-    row.error = {key: str(error[key])[:2000] for key in ("code", "detail", "hint") if error.get(key)}
+    row.error = told(error, row.set_revision)
     row.save()
 
 

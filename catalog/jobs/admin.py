@@ -1,7 +1,13 @@
-"""Jobs and workers in the plain admin, to look at."""
+"""Jobs and workers in the plain admin, to look at; dead letters can be acknowledged there, many at once."""
 
-from django.contrib import admin
+from typing import cast
 
+from django.contrib import admin, messages
+from django.db.models import QuerySet
+from django.http import HttpRequest
+
+from catalog.accounts.models import User
+from catalog.jobs.deciding import acknowledge, can_acknowledge
 from catalog.jobs.models import Job, JobEvent, Worker
 from catalog.readonly import ReadOnlyAdmin
 
@@ -23,11 +29,23 @@ class EventInline(admin.TabularInline):
 class JobAdmin(ReadOnlyAdmin):
     """Every job, the newest first; dead letters by the filter."""
 
-    list_display = ("created_at", "kind", "subject_name", "state", "is_dead_letter", "attempts", "progress_note")
-    list_filter = ("is_dead_letter", "state", "kind", "queue", "priority")
+    list_display = (
+        "created_at", "kind", "subject_name", "state", "is_dead_letter", "acknowledged_at", "attempts", "progress_note",
+    )  # fmt: skip
+    list_filter = ("is_dead_letter", ("acknowledged_at", admin.EmptyFieldListFilter), "state", "kind", "queue")
+    actions = ("acknowledge_chosen",)
     search_fields = ("subject_name",)
     ordering = ("-created_at",)
     inlines = (EventInline,)
+
+    @admin.action(description="Acknowledge the chosen dead letters", permissions=["view"])
+    def acknowledge_chosen(self, request: HttpRequest, chosen: QuerySet[Job]) -> None:
+        """Those among them that are dead letters and wait for somebody."""
+        user = cast(User, request.user)
+        waiting = [job for job in chosen if can_acknowledge(user, job)]
+        for job in waiting:
+            acknowledge(user, job)
+        messages.success(request, f"{len(waiting)} acknowledged.")
 
 
 @admin.register(Worker)

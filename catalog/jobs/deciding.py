@@ -1,4 +1,4 @@
-"""What people decide about jobs: cancel one, or let a dead letter run again."""
+"""What people decide about jobs: cancel one, let a dead letter run again, or let it rest."""
 
 from collections.abc import Callable
 
@@ -23,6 +23,11 @@ def can_cancel(actor: User, job: Job) -> bool:
 def can_retry(actor: User, job: Job) -> bool:
     """Whether ``actor`` may let the job run again: administrators, and only a dead letter."""
     return is_staff(actor) and job.is_dead_letter
+
+
+def can_acknowledge(actor: User, job: Job) -> bool:
+    """Whether ``actor`` may let the job rest: administrators, and only a dead letter that waits for somebody."""
+    return can_retry(actor, job) and job.acknowledged_at is None
 
 
 @transaction.atomic
@@ -67,9 +72,30 @@ def retry(actor: User, job: Job) -> Job:
     now = database_now()
     job.state, job.is_dead_letter, job.is_cancel_requested = JobState.QUEUED, False, False
     job.attempts, job.available_at, job.sent_at, job.claimed_by = 0, now, None, ""
-    job.error, job.finished_at = None, None
+    job.error, job.finished_at, job.acknowledged_at = None, None, None
     job.progress, job.progress_note = 0.0, ""
     job.save()
     record_event(job.pk, EventKind.RETRIED, who=actor.username)
     transaction.on_commit(lambda: send(job.pk, job.queue))
+    return job
+
+
+@transaction.atomic
+def acknowledge(actor: User, job: Job, *, note: str = "") -> Job:
+    """Say of a dead letter that somebody looked and it may rest: it waits for nobody, and may still run again.
+
+    It goes when other ended jobs go. Once more changes nothing.
+
+    Raises:
+        NotPermitted: not an administrator. Conflict: ``not_retryable`` unless it is a dead letter.
+    """
+    if not is_staff(actor):
+        raise NotPermitted(detail="only an administrator acknowledges a dead letter")
+    job = Job.objects.select_for_update().get(pk=job.pk)
+    if not job.is_dead_letter:
+        raise Conflict("not_retryable", f"job {job.pk} is {job.state} and no dead letter")
+    if job.acknowledged_at is None:
+        job.acknowledged_at = database_now()
+        job.save(update_fields=["acknowledged_at"])
+        record_event(job.pk, EventKind.ACKNOWLEDGED, who=actor.username, note=note)
     return job

@@ -63,6 +63,8 @@ class Job(models.Model):
     result = models.JSONField(null=True, blank=True)
     error = models.JSONField(null=True, blank=True)
     is_dead_letter = models.BooleanField(default=False, db_default=False)
+    # When an administrator said of a dead letter that nothing more is to be done about it.
+    acknowledged_at = models.DateTimeField(null=True, blank=True)
 
     created_at = models.DateTimeField(default=timezone.now)
     started_at = models.DateTimeField(null=True, blank=True)
@@ -104,6 +106,7 @@ class EventKind(models.TextChoices):
     GIVEN_BACK = "given_back"
     CANCEL_REQUESTED = "cancel_requested"
     RETRIED = "retried"
+    ACKNOWLEDGED = "acknowledged"
     SUCCEEDED = "succeeded"
     FAILED = "failed"
     CANCELLED = "cancelled"

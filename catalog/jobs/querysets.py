@@ -20,6 +20,10 @@ class JobQuerySet(models.QuerySet["Job", "Job"]):
         own = Q(created_by_id=actor.pk) if actor.is_authenticated else Q(pk__in=[])
         return self.filter(visible_through(actor, "namespace", own))
 
+    def unattended(self) -> "JobQuerySet":
+        """Dead letters that an administrator has still to look at."""
+        return self.filter(is_dead_letter=True, acknowledged_at=None)
+
     def due(self, queue: str, now: datetime) -> "JobQuerySet":
         """What a worker of ``queue`` may take, the most urgent first; the index ``job_next`` serves it."""
         waiting = self.filter(queue=queue, state="queued", available_at__lte=now)

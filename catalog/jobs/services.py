@@ -6,7 +6,7 @@ token that the claim gave out.
 """
 
 from catalog.jobs.claiming import Claim, LeaseLost, claim, is_waiting, renew
-from catalog.jobs.deciding import cancel, retry
+from catalog.jobs.deciding import acknowledge, cancel, retry
 from catalog.jobs.ending import complete, fail, give_back, stop_cancelled
 from catalog.jobs.submitting import send, submit
 from catalog.jobs.sweeping import sweep
@@ -14,6 +14,7 @@ from catalog.jobs.sweeping import sweep
 __all__ = [
     "Claim",
     "LeaseLost",
+    "acknowledge",
     "cancel",
     "claim",
     "complete",

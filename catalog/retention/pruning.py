@@ -60,7 +60,8 @@ def prune_jobs(*, is_stopping: Callable[[], bool] | None = None) -> int:
 def _next(now: datetime, last: tuple[datetime, UUID]) -> list[tuple[datetime, UUID]]:
     """The ids of the next batch, by when they were created: that has an index, and nothing ends before it begins."""
     keep = timedelta(days=settings.HUB_KEEP_JOBS_DAYS)
-    ended = Q(is_dead_letter=False) | Q(finished_at__lt=now - keep * DEAD_LETTERS_STAY_TIMES)
+    is_settled = Q(is_dead_letter=False) | Q(acknowledged_at__isnull=False)
+    ended = is_settled | Q(finished_at__lt=now - keep * DEAD_LETTERS_STAY_TIMES)
     rows = Job.objects.filter(ended, state__in=FINAL_STATES, finished_at__lt=now - keep, created_at__lt=now - keep)
     # The first condition says nothing new, but an index can begin there.
     following = rows.filter(Q(created_at__gt=last[0]) | Q(pk__gt=last[1]), created_at__gte=last[0])

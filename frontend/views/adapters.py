@@ -14,14 +14,15 @@ from catalog.adapters.queries import get_adapter, get_revision
 from catalog.cards import render_card
 from catalog.evaluations.claims import claims_of
 from catalog.evaluations.history import history
-from catalog.evaluations.standing import is_evaluated, others_of, scores_of
+from catalog.evaluations.standing import analysed_of, is_evaluated, others_of, scores_of
+from catalog.evaluations.uncertainty import newest_uncertainties
 from catalog.names import version_key
 from catalog.removals.queries import why_gone
 from frontend.charts import spectrum_chart
 from frontend.evidence import evidence_rows
 from frontend.facts import claim_rows, disagreements, fact_rows, finding_lines, fit_of
 from frontend.lineage import lineage_context
-from frontend.scores import score_lines
+from frontend.scores import inside_of, score_lines
 from frontend.snippets import load_snippets
 
 MOST_REVISIONS = 100
@@ -86,9 +87,13 @@ def revision_context(revision: Revision, hub_url: str) -> dict[str, Any]:
 
 def scores_context(viewer: Actor, revision: Revision) -> dict[str, Any]:
     """What was measured of the revision, as far as the viewer may see the sets."""
+    analysed = analysed_of(viewer, revision)
     return {
         "scores": score_lines(scores_of(viewer, revision)),
         "other_evaluations": others_of(viewer, revision),
+        "uncertainties": newest_uncertainties(viewer, revision),
+        "analysed": analysed,
+        "inside": inside_of(analysed) if analysed else None,
     }
 
 

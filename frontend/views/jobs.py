@@ -14,11 +14,11 @@ from django.views.decorators.http import require_POST
 from catalog.accounts.models import User
 from catalog.accounts.querysets import is_staff
 from catalog.errors import NotFound, NotPermitted
-from catalog.jobs.deciding import can_cancel, can_retry
+from catalog.jobs.deciding import can_acknowledge, can_cancel, can_retry
 from catalog.jobs.events import events_of
 from catalog.jobs.heartbeats import worker_lines
 from catalog.jobs.models import FINAL_STATES, Job
-from catalog.jobs.services import cancel, retry
+from catalog.jobs.services import acknowledge, cancel, retry
 from catalog.paging import page_of
 
 PAGE_ROWS = 50
@@ -28,7 +28,8 @@ VIEWS: dict[str, tuple[str, dict[str, Any]]] = {
     "waiting": ("Waiting", {"state": "queued"}),
     "running": ("Running", {"state": "running"}),
     "failed": ("Failed", {"state": "failed"}),
-    "dead": ("Dead letters", {"is_dead_letter": True}),
+    "dead": ("Dead letters", {"is_dead_letter": True, "acknowledged_at": None}),
+    "seen": ("Acknowledged", {"acknowledged_at__isnull": False}),
 }
 
 
@@ -75,6 +76,7 @@ def job_page(request: HttpRequest, job_id: UUID) -> HttpResponse:
         "events": events_of(job),
         "can_cancel": not is_final and not job.is_cancel_requested and can_cancel(user, job),
         "can_retry": can_retry(user, job),
+        "can_acknowledge": can_acknowledge(user, job),
     }
     return render(request, template, context)
 
@@ -94,6 +96,15 @@ def retry_job(request: HttpRequest, job_id: UUID) -> HttpResponse:
     """Let a dead letter run again. Raises NotFound, NotPermitted, Conflict."""
     retry(cast(User, request.user), _job(request, job_id))
     messages.success(request, "The job waits to run again.")
+    return redirect("job", job_id)
+
+
+@require_POST
+@login_required
+def acknowledge_job(request: HttpRequest, job_id: UUID) -> HttpResponse:
+    """Let a dead letter rest. Raises NotFound, NotPermitted, Conflict."""
+    acknowledge(cast(User, request.user), _job(request, job_id), note=request.POST.get("note", "")[:300])
+    messages.success(request, "It waits for nobody any more.")
     return redirect("job", job_id)
 
 

@@ -14,16 +14,18 @@ from catalog.errors import NotFound, NotPermitted
 from catalog.jobs.events import events_of
 from catalog.jobs.heartbeats import worker_lines
 from catalog.jobs.models import Job
-from catalog.jobs.services import cancel, retry
+from catalog.jobs.services import acknowledge, cancel, retry
 from catalog.paging import page_of
 from hub.api.authentication import actor_of
 from hub.api.shapes import (
     CURSOR,
     LIMIT,
+    Input,
     Output,
     cursor_and_limit,
     page_response,
     page_schema,
+    read,
     refuse_unknown_parameters,
     truth,
 )
@@ -38,6 +40,7 @@ class JobOutput(Output):
     priority = serializers.CharField(source="priority_name")
     state = serializers.CharField()
     is_dead_letter = serializers.BooleanField()
+    acknowledged_at = serializers.DateTimeField(allow_null=True)
     is_cancel_requested = serializers.BooleanField()
     attempts = serializers.IntegerField()
     progress = serializers.FloatField()
@@ -110,19 +113,23 @@ class JobsView(APIView):
             OpenApiParameter("kind", str),
             OpenApiParameter("queue", str),
             OpenApiParameter("dead_letter", bool, description="true: only those that failed without a verdict"),
+            OpenApiParameter("acknowledged", bool, description="false: without dead letters that somebody saw to"),
             CURSOR,
             LIMIT,
         ],
         responses=page_schema(JobOutput),
     )
     def get(self, request: Request) -> Response:
-        refuse_unknown_parameters(request, {"state", "kind", "queue", "dead_letter"})
+        refuse_unknown_parameters(request, {"state", "kind", "queue", "dead_letter", "acknowledged"})
         found = Job.objects.visible_to(request.user)
         wanted: dict[str, Any] = {name: request.query_params.get(name) for name in ("state", "kind", "queue")}
         found = found.filter(**{name: value for name, value in wanted.items() if value})
         is_dead_letter = truth(request, "dead_letter")
         if is_dead_letter is not None:
             found = found.filter(is_dead_letter=is_dead_letter)
+        is_acknowledged = truth(request, "acknowledged")
+        if is_acknowledged is not None:
+            found = found.filter(acknowledged_at__isnull=not is_acknowledged)
         cursor, limit = cursor_and_limit(request)
         return page_response(page_of(found, ("-created_at", "-id"), cursor=cursor, limit=limit), JobOutput, request)
 
@@ -153,6 +160,23 @@ class JobRetryView(APIView):
     @extend_schema(summary="Let a dead letter run again", request=None, responses=JobOutput)
     def post(self, request: Request, job_id: UUID) -> Response:
         return Response(JobOutput(retry(actor_of(request), get_job(request, job_id))).data)
+
+
+class AcknowledgementInput(Input):
+    """What was found, for the job's log."""
+
+    note = serializers.CharField(max_length=300, allow_blank=True, default="")
+
+
+class JobAcknowledgeView(APIView):
+    """Let a dead letter rest."""
+
+    write_scope = "admin"
+
+    @extend_schema(summary="Acknowledge a dead letter", request=AcknowledgementInput, responses=JobOutput)
+    def post(self, request: Request, job_id: UUID) -> Response:
+        acknowledged = acknowledge(actor_of(request), get_job(request, job_id), **read(AcknowledgementInput, request))
+        return Response(JobOutput(acknowledged).data)
 
 
 class WorkersView(APIView):

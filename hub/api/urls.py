@@ -93,6 +93,7 @@ urlpatterns = [
     path("jobs/<uuid:job_id>", jobs.JobView.as_view()),
     path("jobs/<uuid:job_id>/cancel", jobs.JobCancelView.as_view()),
     path("jobs/<uuid:job_id>/retry", jobs.JobRetryView.as_view()),
+    path("jobs/<uuid:job_id>/acknowledge", jobs.JobAcknowledgeView.as_view()),
     path("workers", jobs.WorkersView.as_view()),
     path("evaluation-sets", evaluation_sets.SetsView.as_view()),
     path(_SET, evaluation_sets.SetView.as_view()),

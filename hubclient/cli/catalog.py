@@ -132,9 +132,12 @@ def jobs(
     is_waiting: Annotated[bool, typer.Option("--wait", help="Wait for the job to end.")] = False,
     state: Annotated[str | None, typer.Option(help="queued, running, succeeded, failed or cancelled.")] = None,
     kind: Annotated[str | None, typer.Option()] = None,
-    is_dead: Annotated[bool, typer.Option("--dead", help="Only those that failed without a verdict.")] = False,
+    is_dead: Annotated[bool, typer.Option("--dead", help="Dead letters that wait for somebody.")] = False,
     is_cancelled: Annotated[bool, typer.Option("--cancel", help="Cancel the job.")] = False,
     is_retried: Annotated[bool, typer.Option("--retry", help="Let a dead letter run again (administrators).")] = False,
+    note: Annotated[
+        str | None, typer.Option("--acknowledge", metavar="NOTE", help="Let a dead letter rest (administrators).")
+    ] = None,
     timeout: Timeout = None,
     cursor: Cursor = None,
     limit: Limit = 20,
@@ -146,12 +149,16 @@ def jobs(
         if is_cancelled or is_retried:
             with open_hub(url) as hub:
                 (hub.cancel_job if is_cancelled else hub.retry_job)(job_id)
+        elif note is not None:
+            with open_hub(url) as hub:
+                hub.acknowledge_job(job_id, note)
         _one_job(job_id, url, is_waiting=is_waiting, timeout=timeout, is_json=is_json)
         return
-    if is_waiting or is_cancelled or is_retried:
-        raise UsageError("--wait, --cancel and --retry need the id of a job.", field="id")
+    if is_waiting or is_cancelled or is_retried or note is not None:
+        raise UsageError("--wait, --cancel, --retry and --acknowledge need the id of a job.", field="id")
+    dead = {"dead_letter": "true", "acknowledged": "false"} if is_dead else {}
     with open_hub(url) as hub:
-        page = hub.jobs(state=state, kind=kind, dead_letter="true" if is_dead else None, cursor=cursor, limit=limit)
+        page = hub.jobs(state=state, kind=kind, **dead, cursor=cursor, limit=limit)
     if is_json:
         output.emit_json(page)
         return
