@@ -56,16 +56,22 @@ def request_evaluations(
 
 
 def run_again(actor: User, evaluation: Evaluation) -> Requested:
-    """Measure the same again, with the same settings and seed. Raises as :func:`request_evaluations`."""
+    """Measure the same again: same settings, seed and batches. Raises as :func:`request_evaluations`."""
     wanted = Wanted(evaluation.base_model, evaluation.revision)
-    on = evaluation.set_revision
-    _require_whole(actor, on, evaluation.settings)
+    on, settings = evaluation.set_revision, _replayed(evaluation)
+    _require_whole(actor, on, settings)
     _require_right(actor, [wanted], on)
     require_rows(on)
     if wanted.revision is not None:
         require_measurable(wanted.revision)
-    require_fit(wanted.revision, wanted.base, on, evaluation.settings)
-    return ask(Asked(actor, on, evaluation.settings, Cause.REQUEST), [wanted])
+    require_fit(wanted.revision, wanted.base, on, settings)
+    return ask(Asked(actor, on, settings, Cause.REQUEST), [wanted])
+
+
+def _replayed(evaluation: Evaluation) -> dict[str, Any]:
+    """The settings with the batch size that was found: other batches may change the last bits of an answer."""
+    size = evaluation.used.get("batch_size")
+    return {**evaluation.settings, "batch_size": size} if isinstance(size, int) else evaluation.settings
 
 
 def _named(actor: User, reference: str) -> Wanted:

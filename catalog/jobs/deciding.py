@@ -87,13 +87,13 @@ def acknowledge(actor: User, job: Job, *, note: str = "") -> Job:
     It goes when other ended jobs go. Once more changes nothing.
 
     Raises:
-        NotPermitted: not an administrator. Conflict: ``not_retryable`` unless it is a dead letter.
+        NotPermitted: not an administrator. Conflict: ``no_dead_letter``.
     """
     if not is_staff(actor):
         raise NotPermitted(detail="only an administrator acknowledges a dead letter")
     job = Job.objects.select_for_update().get(pk=job.pk)
     if not job.is_dead_letter:
-        raise Conflict("not_retryable", f"job {job.pk} is {job.state} and no dead letter")
+        raise Conflict("no_dead_letter", f"job {job.pk} is {job.state} and no dead letter")
     if job.acknowledged_at is None:
         job.acknowledged_at = database_now()
         job.save(update_fields=["acknowledged_at"])

@@ -10,6 +10,7 @@ from catalog.jobs.models import Job, JobState, Priority
 from catalog.jobs.services import (
     Claim,
     LeaseLost,
+    acknowledge,
     cancel,
     claim,
     complete,
@@ -115,6 +116,22 @@ class TestDeadLetters:
         with pytest.raises(Conflict) as refused:
             retry(admin, claimed.job)
         assert refused.value.code == "not_retryable"
+
+    def test_one_that_was_acknowledged_waits_for_nobody_and_may_still_run_again(self, revision, admin):
+        job = Job.objects.get(pk=revision.validation_job_id)
+        assert list(Job.objects.unattended()) == [job]
+        with pytest.raises(NotPermitted):
+            acknowledge(revision.author, job)
+        seen = acknowledge(admin, job, note="too little memory")
+        assert (seen.is_dead_letter, seen.acknowledged_at is None) == (True, False)
+        assert acknowledge(admin, job, note="again").acknowledged_at == seen.acknowledged_at
+        assert [(event.who, event.note) for event in events_of(job) if event.kind == "acknowledged"] == [
+            ("admin", "too little memory")
+        ]
+        assert not Job.objects.unattended().exists()
+        assert retry(admin, job).acknowledged_at is None
+        with pytest.raises(Conflict, match="no_dead_letter"):
+            acknowledge(admin, job)
 
 
 class TestGivingBack:

@@ -90,6 +90,12 @@ def test_dead_letters_stay_four_times_as_long():
     assert kept() == {waits.pk}
 
 
+def test_a_dead_letter_that_somebody_acknowledged_goes_with_the_others():
+    seen = ended(days_ago=11, is_dead_letter=True)
+    Job.objects.filter(pk=seen.pk).update(acknowledged_at=seen.finished_at)
+    assert prune_jobs() == 1
+
+
 def test_zero_days_keep_all_for_ever(settings):
     settings.HUB_KEEP_JOBS_DAYS = 0
     ended(days_ago=4000)

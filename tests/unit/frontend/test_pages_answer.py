@@ -131,6 +131,35 @@ def test_a_dead_letter_is_listed_and_an_administrator_runs_it_again(catalog, pen
     assert (pending.state, pending.version.name) == ("validating", job.payload["version"])
 
 
+def test_a_dead_letter_is_acknowledged_by_an_administrator(catalog, pending, as_writer):
+    job = Job.objects.get(pk=pending.validation_job_id)
+    Job.objects.filter(pk=job.pk).update(
+        state="failed", is_dead_letter=True, error={"code": "child_died", "detail": "x"}
+    )
+    assert as_writer.post(f"/jobs/{job.pk}/acknowledge").status_code == 403
+    admin = Client()
+    admin.force_login(create_user(username="admin", email="", password=PASSWORD, is_admin=True))
+    assert "Acknowledge" in admin.get(f"/jobs/{job.pk}").content.decode()
+    page = admin.post(f"/jobs/{job.pk}/acknowledge", {"note": "bad memory"}, follow=True).content.decode()
+    assert "acknowledged: bad memory" in page
+    assert "dead letter, acknowledged" in page
+    assert "Run again" in page
+    assert f"/jobs/{job.pk}" not in admin.get("/jobs/?show=dead").content.decode()
+    assert f"/jobs/{job.pk}" in as_writer.get("/jobs/?show=seen").content.decode()
+
+
+def test_many_dead_letters_are_acknowledged_at_once_in_the_admin(catalog, pending):
+    Job.objects.filter(pk=pending.validation_job_id).update(state="failed", is_dead_letter=True)
+    healthy = Job.objects.exclude(pk=pending.validation_job_id).count()
+    admin = Client()
+    admin.force_login(create_user(username="admin", email="", password=PASSWORD, is_admin=True))
+    chosen = [str(pk) for pk in Job.objects.values_list("pk", flat=True)]
+    form = {"action": "acknowledge_chosen", "_selected_action": chosen}
+    assert "1 acknowledged." in admin.post("/admin/jobs/job/", form, follow=True).content.decode()
+    assert not Job.objects.unattended().exists()
+    assert Job.objects.filter(acknowledged_at=None).count() == healthy
+
+
 def test_a_job_is_cancelled_from_its_page_by_who_submitted_it(catalog, pending, as_writer, stranger, settings):
     settings.HUB_JOB_SENDER = "tests.unit.catalog.sending.record"
     url = f"/jobs/{pending.validation_job_id}"

@@ -4,8 +4,9 @@ import re
 
 import pytest
 from django.test import Client
+from django.utils import timezone
 
-from catalog.evaluations.models import Evaluation, Policy
+from catalog.evaluations.models import Evaluation, Policy, Uncertainty
 from catalog.jobs.models import Job
 from frontend.bars import score_bars, size_against_score
 from tests.unit.catalog.measuring import measure
@@ -101,6 +102,58 @@ def test_an_analysis_shows_what_each_layer_changes_and_is_worth(measured, strang
     assert "31.0 % with the adapter, 42.0 % without" in text
     assert "0 0.0125 0.800 1 0.200 –" in text
     assert 'id="inside"' not in text_of(stranger.get(f"/evaluations/{measured.first.pk}"))
+
+
+def test_an_adapters_page_shows_what_happens_inside_the_model(measured, stranger):
+    layers = [{"layer": 0, "effect": 0.0125, "score_without": 0.8}]
+    inside = {"activation_density": 0.31, "activation_density_base": 0.42, "layers": layers, "rows": 40}
+    Evaluation.objects.filter(pk=measured.second.pk).update(efficiency=COSTS | {"analysis": inside})
+    text = text_of(stranger.get("/team/sentiment"))
+    assert "0 0.0125 0.800" in words(section(text, "inside"))
+    assert f"/evaluations/{measured.second.pk}" in section(text, "inside")
+    assert 'id="inside"' not in text_of(stranger.get("/team/sentiment/versions/1.0.0"))
+
+
+def test_an_adapters_page_shows_how_much_noise_it_bears(measured, stranger):
+    before, after = {"accuracy": 0.9, "ece": 0.2, "nll": 0.6}, {"accuracy": 0.895, "ece": 0.1, "nll": 0.4}
+    common = {"revision": measured.second.revision, "settings": {"samples": 10, "seed": 0}}
+    now = timezone.now()
+    found = {"state": "measured", "sigma": 0.02, "before": before, "after": after, "measured_at": now}
+    Uncertainty.objects.create(set_revision=measured.films, **common, **found)
+    refusal = {"code": "anchor_missing", "detail": "the set has no split to search on"}
+    Uncertainty.objects.create(set_revision=measured.exam, **common, state="failed", error=refusal)
+    text = words(section(text_of(stranger.get("/team/sentiment")), "uncertainty"))
+    assert f"team/films@1 measured {now:%Y-%m-%d}, 10 samples, seed 0" in text
+    assert "0.02 0.900 0.895 0.200 0.100 0.600 0.400" in text
+    assert "team/exam@1 failed anchor_missing the set has no split to search on" in text
+    assert 'id="uncertainty"' not in text_of(stranger.get("/team/sentiment/versions/1.0.0"))
+    measured.films.evaluation_set.visibility = "private"
+    measured.films.evaluation_set.save()
+    assert "films" not in words(section(text_of(stranger.get("/team/sentiment")), "uncertainty"))
+
+
+def test_a_set_is_changed_and_withdrawn_on_its_page(measured, as_owner, as_writer, stranger):
+    url = "/evaluation-sets/team/films"
+    assert 'id="manage"' not in text_of(stranger.get(url))
+    assert stranger.post(f"{url}/withdraw", {"reason": "x"}).status_code == 302
+    assert "Withdraw rows" not in text_of(as_writer.get(url))
+    changed = as_writer.post(f"{url}/change", {"visibility": "private", "summary": "Ours"}, follow=True)
+    assert "The set is private." in text_of(changed)
+    assert stranger.get(url).status_code == 404
+    as_writer.post(f"{url}/change", {"visibility": "public", "summary": "Films"})
+    assert as_writer.post(f"{url}/withdraw", {"revision": "1", "reason": "x"}).status_code == 403
+    assert as_owner.post(f"{url}/withdraw", {"revision": "1", "reason": " "}).status_code == 400
+    gone = text_of(as_owner.post(f"{url}/withdraw", {"revision": "1", "reason": "a person is in it"}, follow=True))
+    assert "Revision 1 is withdrawn." in gone
+    text = text_of(stranger.get(url))
+    assert "a person is in it" in text
+    assert "0.850" in words(section(text, "board"))
+    assert "rows withdrawn" in words(section(text_of(stranger.get("/team/sentiment")), "scores"))
+    evaluation = text_of(as_owner.get(f"/evaluations/{measured.second.pk}"))
+    assert "a person is in it" in evaluation
+    assert "Measure again" not in evaluation
+    as_owner.post(f"{url}/withdraw", {"reason": "all"})
+    assert "team/films" not in text_of(stranger.get("/evaluation-sets/"))
 
 
 def test_a_failed_evaluation_shows_code_and_what_to_do(measured, stranger):

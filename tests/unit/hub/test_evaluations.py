@@ -330,7 +330,7 @@ def test_what_cannot_be_measured_is_refused_before_a_job_exists(owner, base):
     assert ask(client, "lab/headless", with_probe=True).status_code == 202
 
 
-def test_a_rerun_keeps_the_settings_and_the_first_score(owner, base):
+def test_a_rerun_keeps_the_settings_the_batches_and_the_first_score(owner, base):
     make_set(owner)
     classifier(owner, base, version="1.0.0")
     client = client_of(owner)
@@ -342,8 +342,33 @@ def test_a_rerun_keeps_the_settings_and_the_first_score(owner, base):
     assert again.status_code == 202
     [second] = again.json()["evaluations"]
     assert second["id"] != str(first.pk)
-    assert second["settings"] == first.settings
+    assert second["settings"] == first.settings | {"batch_size": 8}
     job = again.json()["jobs"][0]["id"]
     assert client.post(f"{API}/jobs/{job}/cancel").status_code == 200
     first.refresh_from_db()
     assert first.score == 0.5
+
+
+def test_a_set_changes_and_is_withdrawn_over_http(owner, base):
+    client, nobody = client_of(owner), client_of(None)
+    make_set(owner)
+    make_set(owner, files={"test": json_lines(ROWS[:4])})
+    changed = client.patch(f"{SETS}/lab/mood", {"visibility": "private", "summary": "Moods"}).json()
+    assert (changed["visibility"], changed["summary"]) == ("private", "Moods")
+    assert_error(nobody.get(f"{SETS}/lab/mood"), 404, "set_not_found")
+    assert client.patch(f"{SETS}/lab/mood", {"visibility": "public"}).status_code == 200
+    assert_error(client.patch(f"{SETS}/lab/mood", {"name": "other"}), 400, "unknown_field")
+    stranger = client_of(make_user("stranger"))
+    assert_error(stranger.patch(f"{SETS}/lab/mood", {"summary": "mine"}), 403, "not_permitted")
+    assert_error(stranger.post(f"{SETS}/lab/mood/withdraw", {"reason": "x"}), 403, "not_permitted")
+    gone = client.post(f"{SETS}/lab/mood/revisions/2/withdraw", {"reason": "wrong rows"}).json()
+    assert (gone["withdrawal_reason"], gone["files"]) == ("wrong rows", [])
+    assert_error(nobody.get(f"{SETS}/lab/mood/revisions/2/files/test"), 410, "set_withdrawn")
+    shown = nobody.get(f"{SETS}/lab/mood").json()
+    assert (shown["revisions"], shown["revision"]["number"], shown["withdrawn_at"]) == ([1], 1, None)
+    assert_error(client.post(f"{SETS}/lab/mood/withdraw", {}), 400, "invalid_input")
+    assert client.post(f"{SETS}/lab/mood/withdraw", {"reason": "licence"}).json()["withdrawal_reason"] == "licence"
+    assert_error(add(client, {"test": json_lines(ROWS)}), 410, "set_withdrawn")
+    classifier(owner, base)
+    assert_error(ask(client, "lab/ner"), 410, "set_withdrawn")
+    assert nobody.get(SETS).json()["results"] == []

@@ -67,6 +67,17 @@ def test_what_the_child_refuses_is_said_and_may_be_tried_again(owner, revision):
     assert Uncertainty.objects.get().state == "waiting"
 
 
+@pytest.mark.parametrize("is_hidden", [True, False])
+def test_what_broke_on_a_hidden_row_does_not_quote_it(owner, revision, is_hidden):
+    make_set(owner, "lab/exam", is_hidden=is_hidden)
+    asked = ask(client_of(owner), on="lab/exam")
+    error = {"code": "rows_malformed", "detail": "row 3 says: the answer is yes", "hint": "x"}
+    record_uncertainty(Job.objects.get(pk=asked.json()["job"]), {"versions": {}, "error": error})
+    [shown] = client_of(None).get(PATH).json()["results"]
+    assert shown["error"]["code"] == "rows_malformed"
+    assert ("the answer is yes" in shown["error"]["detail"]) is not is_hidden
+
+
 def test_a_result_without_a_number_is_no_result(owner, revision):
     job = Job.objects.get(pk=ask(client_of(owner)).json()["job"])
     record_uncertainty(job, {"versions": {}, "result": FOUND | {"sigma": float("nan")}})

@@ -6,7 +6,9 @@ from typing import Any
 
 import pytest
 
+from catalog.accounts.models import User
 from catalog.accounts.tokens import issue_token
+from catalog.reviews.services import decide
 from hubclient import Hub
 from hubclient.cli import main
 from hubclient.errors import JobFailedError, UsageError
@@ -19,8 +21,6 @@ ROWS = [{"sentence": f"film {at} | `x` <b> @team", "class": "good" if at % 2 els
 @pytest.fixture(autouse=True)
 def hub(live_server: Any, measured: Any, settings: Any, monkeypatch: pytest.MonkeyPatch) -> Any:  # noqa: F811
     """The hub of the pages' tests, the writer's token in the environment, and a worker that is done at once."""
-    from catalog.accounts.models import User
-
     writer = User.objects.get(username="writer")
     monkeypatch.setenv("HUB_URL", live_server.url)
     monkeypatch.setenv("HUB_TOKEN", issue_token(writer, name="ci", scopes=["read", "write"]).secret)
@@ -209,6 +209,41 @@ def test_what_has_no_score_yet_is_measured_first(run, catalog):  # noqa: F811
     code, out, _ = run("ci-report", "team/sentiment", "--set", "team/films", "--largest-drop", "0")
     assert code == 0
     assert "| now | `team/sentiment@1.3.0` | **0.950** |" in out
+
+
+def test_a_report_without_a_version_passes_over_what_was_refused(run, catalog):  # noqa: F811
+    heads = {"heads": [{"module": "classifier", "tensors": {"weight": [2, 64]}}]}
+    refused = catalog.push(catalog.writer, "team/sentiment", "1.3.0", facts=heads)
+    decide(catalog.owner, refused, decision="reject", reason="too large")
+    catalog.push(catalog.writer, "team/sentiment", "1.3.0", content="x", report={"verdict": "invalid"})
+    code, out, err = run("ci-report", "team/sentiment", "--set", "team/films")
+    assert code == 0, err
+    assert "| now | `team/sentiment@1.2.0` |" in out
+
+
+def test_a_report_on_nothing_but_refused_pushes_says_so(run, catalog):  # noqa: F811
+    catalog.push(catalog.writer, "team/fresh", "0.1.0", report={"verdict": "invalid"})
+    code, _, err = run("ci-report", "team/fresh", "--set", "team/films")
+    assert code == 1
+    assert "no revision that could be measured" in err
+
+
+def test_a_set_is_changed_and_withdrawn(run, folder, monkeypatch, measured):  # noqa: F811
+    assert run("eval-set", "add", folder, "team/reviews-en")[0] == 0
+    changed = run("eval-set", "change", "team/reviews-en", "--visibility", "public", "--summary", "Reviews")[1]
+    assert changed == "team/reviews-en is public: Reviews\n"
+    assert run("eval-set", "change", "team/reviews-en")[0] == 2
+    code, _, err = run("eval-set", "withdraw", "team/reviews-en@1", "--reason", "licence")
+    assert (code, "not_permitted" in err) == (4, True)
+    owner = issue_token(User.objects.get(username="owner"), name="ci", scopes=["read", "write"]).secret
+    monkeypatch.setenv("HUB_TOKEN", owner)
+    out = run("eval-set", "withdraw", "team/reviews-en@1", "--reason", "licence")[1]
+    assert out.startswith("team/reviews-en@1 is withdrawn on 20")
+    assert out.endswith(": licence.\n")
+    out = run("eval-set", "withdraw", "team/reviews-en", "--reason", "all of it")[1]
+    assert "team/reviews-en is withdrawn on 20" in out
+    assert "withdrawn" in run("eval-set", "show", "team/reviews-en")[1]
+    assert "reviews-en" not in run("eval-set", "list")[1]
 
 
 def test_a_first_version_has_nothing_to_be_compared_with(run, catalog):  # noqa: F811

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from safetensors.torch import load_file
 
 torch = pytest.importorskip("torch", reason="evaluations run on torch")
 
@@ -74,6 +75,40 @@ def test_base_and_adapter_are_compared_and_every_answer_is_kept_within_bounds(wo
     assert base["predictions"]["answer"] != adapter["predictions"]["answer"]
     assert all(len(text) <= 2000 for text in adapter["predictions"]["answer"])
     assert outcome["versions"]["sacrebleu"]
+
+
+def test_cost_stands_beside_the_score_and_drawn_rows_keep_their_places(world):
+    drawn = {"limit": 9, "seed": 3}
+    subjects = subject("base", None, **drawn), subject("adapter", world["adapter"], **drawn)
+    base, adapter = evaluate(asked(world, *subjects), say_nothing)["results"]
+    whole = evaluate(asked(world, subject("adapter", world["adapter"], efficiency=False)), say_nothing)["results"][0]
+    cost = adapter["efficiency"]
+    assert cost["parameters"] == sum(
+        tensor.numel() for tensor in load_file(world["adapter"] / "adapter_model.safetensors").values()
+    )
+    for name in ("milliseconds_per_row", "milliseconds_per_row_merged", "milliseconds_per_row_base", "load_seconds"):
+        assert cost[name] > 0, name
+    assert {"milliseconds_per_row_base", "peak_memory_bytes", "rows_per_second"} <= set(base["efficiency"])
+    assert "milliseconds_per_row" not in base["efficiency"]
+    assert "milliseconds_per_row" not in whole["efficiency"]
+    places = adapter["predictions"]["row"]
+    assert (len(places), places) == (9, sorted(set(places)))
+    assert adapter["predictions"]["answer"] == [whole["predictions"]["answer"][place] for place in places]
+    assert "row" not in whole["predictions"]
+
+
+def test_a_base_without_a_tokenizer_is_refused_before_its_weights_are_loaded(world, tmp_path, monkeypatch):
+    import transformers
+
+    bare = tmp_path / "bare"
+    bare.mkdir()
+    for name in ("config.json", "model.safetensors"):
+        (bare / name).symlink_to(world["base"] / name)
+    loaded: list[str] = []
+    monkeypatch.setattr(transformers.AutoModelForCausalLM, "from_pretrained", lambda *at, **how: loaded.append("!"))
+    said = asked({"base": bare, "test": world["test"]}, subject("base", None), subject("adapter", world["adapter"]))
+    codes = [row["error"]["code"] for row in evaluate(said, say_nothing)["results"]]
+    assert (codes, loaded) == (["no_tokenizer", "no_tokenizer"], [])
 
 
 def test_a_model_that_reads_and_writes_generates_too(tmp_path):

@@ -229,6 +229,36 @@ def test_without_lm_eval_the_error_says_what_to_install(world, monkeypatch):
     assert "requirements/lm.txt" in error["hint"]
 
 
+@pytest.mark.parametrize("options", [CHOICE, ROLLING, TARGET], ids=["choice", "rolling", "target"])
+def test_cost_stands_beside_the_score_and_drawn_rows_keep_their_places(world, options):
+    metric = "byte_perplexity" if options is ROLLING else "acc"
+    found = results(evaluate(asked(world, options, metric, limit=7, seed=5), say_nothing))
+    cost = found["adapter"]["efficiency"]
+    for name in ("milliseconds_per_row", "milliseconds_per_row_merged", "milliseconds_per_row_base", "rows_per_second"):
+        assert cost[name] > 0, name
+    assert cost["parameters"] > 0
+    assert {"milliseconds_per_row_base", "peak_memory_bytes"} <= set(found["base"]["efficiency"])
+    whole = results(evaluate(asked(world, options, metric, efficiency=False, batch_size=1), say_nothing))["adapter"]
+    places = found["adapter"]["predictions"]["row"]
+    assert (len(places), places) == (7, sorted(set(places)))
+    right = whole["predictions"]["right"]
+    assert found["adapter"]["predictions"]["right"] == pytest.approx([right[place] for place in places], abs=1e-4)
+
+
+def test_a_base_without_a_tokenizer_is_refused_before_its_weights_are_loaded(world, tmp_path, monkeypatch):
+    import transformers
+
+    bare = tmp_path / "bare"
+    bare.mkdir()
+    for name in ("config.json", "model.safetensors"):
+        (bare / name).symlink_to(world["base"] / name)
+    loaded: list[str] = []
+    monkeypatch.setattr(transformers.AutoModelForCausalLM, "from_pretrained", lambda *at, **how: loaded.append("!"))
+    outcome = evaluate(asked(world | {"base": bare}, CHOICE), say_nothing)
+    assert [row["error"]["code"] for row in outcome["results"]] == ["no_tokenizer", "no_tokenizer"]
+    assert loaded == []
+
+
 def test_the_base_is_bit_for_bit_what_it_was(world):
     from workers.evaluation.asked import Asked
     from workers.evaluation.base import Base
