@@ -163,7 +163,10 @@ def _compared(hub: Hub, before: str, now: str, on: str, options: Mapping[str, An
 def _measured(hub: Hub, name: str, on: str, options: Mapping[str, Any]) -> dict[str, Any]:
     """The newest score on all rows, measured now where there is none."""
     page = hub.evaluations(adapter=name, set=on, state="measured", limit=50)
-    whole: list[dict[str, Any]] = [row for row in page["results"] if row["settings"].get("limit") is None]
+    rows = page["results"]
+    whole: list[dict[str, Any]] = [
+        row for row in rows if row["settings"].get("limit") is None and not row.get("companion")
+    ]
     return whole[0] if whole else hub.evaluate(name, on, **options)
 
 

@@ -16,14 +16,23 @@ if TYPE_CHECKING:
 
 
 def request(
-    hub: Measurements, names: Iterable[str], evaluation_set: str, settings: Mapping[str, Any]
+    hub: Measurements,
+    names: Iterable[str],
+    evaluation_set: str,
+    settings: Mapping[str, Any],
+    companion: str | None = None,
 ) -> dict[str, Any]:
-    """Ask for evaluations: `{"evaluations": [...], "jobs": [...]}`. Asking twice for what waits asks once."""
+    """Ask for evaluations: `{"evaluations": [...], "jobs": [...]}`. Asking twice for what waits asks once.
+
+    With a `companion` each adapter is measured together with that second one, whose updates are added to its own.
+    """
     adapters = list(names)
-    for name in adapters:
+    for name in (*adapters, *filter(None, [companion])):
         AdapterName.parse(name)
     given = {name: value for name, value in settings.items() if value is not None}
-    body = {"adapters": adapters, "evaluation_set": evaluation_set, "settings": given}
+    body: dict[str, Any] = {"adapters": adapters, "evaluation_set": evaluation_set, "settings": given}
+    if companion:
+        body["companion"] = companion
     answer: dict[str, Any] = hub.call("POST", "/evaluations", json=body, is_repeatable=True)
     return answer
 

@@ -19,15 +19,17 @@ class Measurements(Caller):
         name: str,
         evaluation_set: str,
         *,
+        companion: str | None = None,
         timeout_seconds: float | None = None,
         on_progress: JobProgress | None = None,
         **settings: Any,
     ) -> dict[str, Any]:
         """Measure `ns/name[@version]` on `ns/set[@2]` and wait: the evaluation with its score.
 
-        `settings`: seed, limit, with_probe, batch_size, max_tokens, efficiency. Raises JobFailedError with the reason.
+        With a `companion`, such as a language adapter, both act at once. `settings`: seed, limit, with_probe,
+        batch_size, max_tokens, efficiency, analysis. Raises JobFailedError with the reason.
         """
-        requested = measuring.request(self, [name], evaluation_set, settings)
+        requested = measuring.request(self, [name], evaluation_set, settings, companion)
         measured = measuring.await_all(self, requested, timeout_seconds=timeout_seconds, on_progress=on_progress)
         measuring.raise_if_not_measured(measured[0])
         return measured[0]

@@ -1,6 +1,6 @@
 """The job ``evaluate``: adapters of one base model, and the base itself, measured on one evaluation set."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from tempfile import TemporaryDirectory
 from typing import Any
@@ -43,9 +43,8 @@ class Evaluate:
                 "subjects": [
                     {
                         "evaluation_id": subject.evaluation_id,
-                        "files": None
-                        if subject.files is None
-                        else {path: local(digest) for path, digest in subject.files.items() if path.endswith(_READ)},
+                        "files": _laid_down(subject.files, local),
+                        "companion": _laid_down(subject.companion, local),
                         "settings": subject.settings,
                     }
                     for subject in inputs.subjects
@@ -64,6 +63,7 @@ class Evaluate:
     def revive(self, job: Job) -> None:
         revive_evaluations(job)
 <<<<<<< HEAD
+<<<<<<< HEAD
 
 
 @contextmanager
@@ -77,3 +77,12 @@ def quoting_no_row(rows: SetRevision) -> Iterator[None]:
         raise ChildFailed(failure.code, UNTOLD, is_final=failure.is_final) from None
 =======
 >>>>>>> e44cd5f (Dead letters can be acknowledged; uncertainty and what happens inside the model stand on the adapter's page; hidden rows are not quoted by a search for uncertainty either)
+=======
+
+
+def _laid_down(files: dict[str, str] | None, local: Callable[[str], str]) -> dict[str, str] | None:
+    """Local paths of the files that a child reads."""
+    if files is None:
+        return None
+    return {path: local(digest) for path, digest in files.items() if path.endswith(_READ)}
+>>>>>>> e7efefe (Evaluations with a companion: a task adapter with a language adapter beside it, without it, and with another)

@@ -119,7 +119,7 @@ def _candidates(actor: Actor, side: str, evaluation_set: EvaluationSet, number: 
     if "/" in side:
         name, ref = split_reference(side)
         revision = get_revision(actor, get_adapter(actor, name), ref)
-        found = found.filter(revision_id=revision.pk)
+        found = found.filter(revision_id=revision.pk, companion=None)
     else:
         found = found.filter(pk=_evaluation_id(side))
     ordered = found.select_related(*SHOWN, "predictions").order_by("-set_revision__number", "-measured_at")

@@ -76,6 +76,29 @@ def require_fit(revision: Revision | None, base: BaseModel, on: SetRevision, set
         )
 
 
+def require_companion(revision: Revision | None, companion: Revision) -> None:
+    """Raise Unprocessable ``companion_does_not_fit`` unless the updates of both can be added on one base model."""
+    why = ""
+    if revision is None:
+        why = "a base model alone has no companion"
+    elif revision.pk == companion.pk:
+        why = f"{revision} cannot be its own companion"
+    elif revision.base_model_id != companion.base_model_id:
+        why = f"{companion} is made for {companion.base_model}, {revision} for {revision.base_model}"
+    elif companion.facts.get("heads"):
+        why = f"{companion} brings a head of its own"
+    else:
+        other = next((one for one in (revision, companion) if one.facts.get("method") != "lora"), None)
+        why = f"{other} is {other.facts.get('method') or 'of no known method'}" if other else ""
+    if why:
+        raise Unprocessable(
+            "companion_does_not_fit",
+            f"{why}; only the updates of two plain LoRAs on one base model are added",
+            field="companion",
+            hint="Choose a LoRA without a head, made for the same base model.",
+        )
+
+
 def has_own_head(base: BaseModel, on: SetRevision) -> bool:
     """Whether the base model brings a head of the set's kind, as its architecture says."""
     return base.architecture.endswith(_HEADS[on.harness])

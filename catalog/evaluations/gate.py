@@ -119,7 +119,8 @@ def _refuse_flips(most: float, then: Evaluation, now: Evaluation, on: SetRevisio
 
 
 def _not_measured(revision: Revision | None, on: SetRevision) -> Conflict:
-    newest = Evaluation.objects.filter(revision=revision, set_revision=on).order_by("-created_at", "-pk").first()
+    asked = Evaluation.objects.filter(revision=revision, set_revision=on, companion=None)
+    newest = asked.order_by("-created_at", "-pk").first()
     if newest is None:
         why = "nobody has asked for it"
     elif newest.state == EvaluationState.FAILED:

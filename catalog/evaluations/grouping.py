@@ -50,6 +50,7 @@ class Asked:
     settings: dict[str, Any]
     cause: Cause
     priority: Priority | None = None
+    companion: Revision | None = None
 
 
 @transaction.atomic
@@ -84,7 +85,13 @@ def _give_job(requested: Requested, asked: Asked, subjects: list[Wanted]) -> Non
     job = _with_room_for(count, asked, base, namespace) or _submit(asked, subjects, namespace)
     common = {"base_model": base, "set_revision": asked.on, "job": job, "requested_by": asked.actor}
     rows = [
-        Evaluation(revision=subject.revision, settings=asked.settings, cause=asked.cause, **common)
+        Evaluation(
+            revision=subject.revision,
+            companion=asked.companion,
+            settings=asked.settings,
+            cause=asked.cause,
+            **common,
+        )
         for subject in subjects
     ]
     if of_base is not None:
@@ -143,7 +150,11 @@ def _submit(asked: Asked, subjects: list[Wanted], namespace: Namespace | None) -
 def _waiting_already(asked: Asked, subject: Wanted) -> Evaluation | None:
     """The same evaluation on its way, if who asks may see its job."""
     waiting = Evaluation.objects.filter(
-        revision=subject.revision, base_model=subject.base, set_revision=asked.on, state=EvaluationState.WAITING
+        revision=subject.revision,
+        companion=asked.companion,
+        base_model=subject.base,
+        set_revision=asked.on,
+        state=EvaluationState.WAITING,
     )
     if asked.actor is not None:
         waiting = waiting.filter(job__in=Job.objects.visible_to(asked.actor).values("pk"))

@@ -129,6 +129,8 @@ class Evaluation(models.Model):
     ``settings`` is what was asked for (seed, probe, limit, batch size, ...), ``used`` what it came to (batch size,
     halvings, device, threads), so that the same can be done again. ``metrics`` holds, by name, ``value``, ``low``,
     ``high`` (95 % bootstrap interval) and ``higher_is_better``; ``score`` with its bounds repeats the set's own metric.
+    A ``companion`` is a second adapter that acted beside the first, such as one for a language below one for a task;
+    such scores are on no board and guard nothing.
     """
 
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
@@ -136,6 +138,9 @@ class Evaluation(models.Model):
         "adapters.Revision", null=True, blank=True, on_delete=models.CASCADE, related_name="evaluations"
     )
     base_model = models.ForeignKey("bases.BaseModel", on_delete=models.PROTECT, related_name="evaluations")
+    companion = models.ForeignKey(
+        "adapters.Revision", null=True, blank=True, on_delete=models.CASCADE, related_name="+"
+    )
     set_revision = models.ForeignKey(SetRevision, on_delete=models.CASCADE, related_name="evaluations")
     state = models.CharField(max_length=16, choices=EvaluationState, default=EvaluationState.WAITING)
     cause = models.CharField(max_length=16, choices=Cause, default=Cause.REQUEST)

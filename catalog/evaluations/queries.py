@@ -9,7 +9,7 @@ from django.db.models import Exists, OuterRef, Prefetch, Q, TextField
 from django.db.models.functions import Cast
 
 from catalog.accounts.querysets import Actor
-from catalog.adapters.models import RevisionState
+from catalog.adapters.models import Revision, RevisionState
 from catalog.adapters.queries import get_adapter, get_revision
 from catalog.bases.models import BaseModel
 from catalog.bases.queries import get_base
@@ -26,11 +26,15 @@ _GONE_STATES = (RevisionState.INVALID, RevisionState.REJECTED, RevisionState.WIT
 
 @dataclass(frozen=True)
 class Subject:
-    """One evaluation of a job: the files of its adapter by digest (None: the base model alone), and its settings."""
+    """One evaluation of a job: the files of its adapter by digest (None: the base model alone), and its settings.
+
+    ``companion`` holds the files of a second adapter beside the first, where there is one.
+    """
 
     evaluation_id: str
     files: dict[str, str] | None
     settings: dict[str, Any]
+    companion: dict[str, str] | None = None
 
 
 @dataclass(frozen=True)
@@ -57,8 +61,9 @@ def inputs_of(job: Job) -> JobInputs:
         Gone: nothing is left to measure; ``set_withdrawn``.
     """
     rows = Evaluation.objects.filter(job=job, state=EvaluationState.WAITING)
-    related = ("revision", "base_model", "set_revision__evaluation_set__namespace")
-    waiting = list(rows.select_related(*related).prefetch_related("revision__files").order_by("created_at", "pk"))
+    related = ("revision", "companion", "base_model", "set_revision__evaluation_set__namespace")
+    with_files = rows.select_related(*related).prefetch_related("revision__files", "companion__files")
+    waiting = list(with_files.order_by("created_at", "pk"))
     left = [evaluation for evaluation in waiting if _is_there(evaluation)]
     if not left:
         raise Gone(detail="what was to be measured was refused, withdrawn or deleted meanwhile")
@@ -172,11 +177,19 @@ def find_evaluations(
     return for_display(found)
 
 
+def reference_of(revision: Revision) -> str:
+    """``org/name@1.0.0``, or with the commit id where it has no version."""
+    version = getattr(revision, "version", None)
+    return f"{revision.adapter.full_name}@{version.name if version else revision.commit_id}"
+
+
 def for_display(evaluations: EvaluationQuerySet) -> EvaluationQuerySet:
     """With everything that an answer shows, in one query."""
     return evaluations.select_related(
         "revision__adapter__namespace",
         "revision__version",
+        "companion__adapter__namespace",
+        "companion__version",
         "base_model",
         "set_revision__evaluation_set__namespace",
         "requested_by",
@@ -210,11 +223,13 @@ def rows_hidden(revision: SetRevision) -> NotPermitted:
 
 
 def _is_there(evaluation: Evaluation) -> bool:
-    revision = evaluation.revision
-    return revision is None or (revision.state not in _GONE_STATES and revision.manifest is None)
+    named = [revision for revision in (evaluation.revision, evaluation.companion) if revision is not None]
+    return all(revision.state not in _GONE_STATES and revision.manifest is None for revision in named)
 
 
 def _subject(evaluation: Evaluation) -> Subject:
-    revision = evaluation.revision
-    files = None if revision is None else {file.path: file.blob_id for file in revision.files.all()}
-    return Subject(str(evaluation.pk), files, evaluation.settings)
+    return Subject(str(evaluation.pk), _files(evaluation.revision), evaluation.settings, _files(evaluation.companion))
+
+
+def _files(revision: Revision | None) -> dict[str, str] | None:
+    return None if revision is None else {file.path: file.blob_id for file in revision.files.all()}

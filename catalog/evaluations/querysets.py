@@ -43,12 +43,13 @@ class EvaluationQuerySet(models.QuerySet["Evaluation", "Evaluation"]):
     """Evaluations by who may see them."""
 
     def visible_to(self, actor: Actor) -> "EvaluationQuerySet":
-        """Those of which the actor may see both the set and the revision, where there is one."""
+        """Those of which the actor may see the set, the revision and its companion, where there are such."""
         # Looked up by name: the models import this file.
         sets = apps.get_model("evaluations", "EvaluationSet")._default_manager
-        revisions = apps.get_model("adapters", "Revision")._default_manager
+        seen = apps.get_model("adapters", "Revision")._default_manager.visible_to(actor).values("pk")
         return self.filter(
-            Q(revision__isnull=True) | Q(revision__in=revisions.visible_to(actor).values("pk")),
+            Q(revision__isnull=True) | Q(revision__in=seen),
+            Q(companion__isnull=True) | Q(companion__in=seen),
             set_revision__evaluation_set__in=sets.visible_to(actor).values("pk"),
         )
 

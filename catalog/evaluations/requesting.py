@@ -9,7 +9,7 @@ from catalog.accounts.services import role_in
 from catalog.adapters.queries import get_adapter, get_revision
 from catalog.bases.queries import require_base
 from catalog.errors import DomainError, InvalidInput, NotPermitted
-from catalog.evaluations.fitting import require_fit, require_measurable, require_rows
+from catalog.evaluations.fitting import require_companion, require_fit, require_measurable, require_rows
 from catalog.evaluations.grouping import Asked, Requested, Wanted, ask
 from catalog.evaluations.models import Cause, Evaluation, SetRevision
 from catalog.evaluations.options import read_settings
@@ -25,16 +25,19 @@ def request_evaluations(
     evaluation_set: str,
     adapters: Iterable[str] = (),
     base_model: str = "",
+    companion: str = "",
     settings: dict[str, Any] | None = None,
 ) -> Requested:
     """Measure adapters (``org/a@1.0``), or a base model alone, on a set. Nothing is written if one is refused.
 
-    What waits already for the same, in a job that ``actor`` may see, is not asked for again.
+    With a ``companion`` each adapter is measured together with that second one: their updates are added, as with a
+    language adapter below a task adapter. What waits already for the same, in a job that ``actor`` may see, is not
+    asked for again.
 
     Raises:
         NotFound: an adapter, or ``set_not_found``. NotPermitted: ``actor`` writes neither where the adapter is nor
         where the set is. InvalidInput: settings, or nothing to measure.
-        Conflict, Gone, Busy, Unprocessable: as :mod:`catalog.evaluations.fitting`.
+        Conflict, Gone, Busy, Unprocessable: as :mod:`catalog.evaluations.fitting`, and ``companion_does_not_fit``.
     """
     asked, references = read_settings(settings or {}), list(dict.fromkeys(adapters))
     if bool(references) == bool(base_model) or len(references) > MOST_PER_REQUEST:
@@ -48,11 +51,14 @@ def request_evaluations(
     wanted = [_named(actor, reference) for reference in references]
     if base_model:
         wanted = [Wanted(require_base(base_model, field="base_model"))]
+    second = _named(actor, companion, field="companion").revision if companion else None
     _require_right(actor, wanted, on)
     require_rows(on)
     for subject in wanted:
         require_fit(subject.revision, subject.base, on, asked)
-    return ask(Asked(actor, on, asked, Cause.REQUEST), wanted)
+        if second is not None:
+            require_companion(subject.revision, second)
+    return ask(Asked(actor, on, asked, Cause.REQUEST, companion=second), wanted)
 
 
 def run_again(actor: User, evaluation: Evaluation) -> Requested:
@@ -62,10 +68,11 @@ def run_again(actor: User, evaluation: Evaluation) -> Requested:
     _require_whole(actor, on, settings)
     _require_right(actor, [wanted], on)
     require_rows(on)
-    if wanted.revision is not None:
-        require_measurable(wanted.revision)
+    for revision in (wanted.revision, evaluation.companion):
+        if revision is not None:
+            require_measurable(revision)
     require_fit(wanted.revision, wanted.base, on, settings)
-    return ask(Asked(actor, on, settings, Cause.REQUEST), [wanted])
+    return ask(Asked(actor, on, settings, Cause.REQUEST, companion=evaluation.companion), [wanted])
 
 
 def _replayed(evaluation: Evaluation) -> dict[str, Any]:
@@ -74,13 +81,13 @@ def _replayed(evaluation: Evaluation) -> dict[str, Any]:
     return {**evaluation.settings, "batch_size": size} if isinstance(size, int) else evaluation.settings
 
 
-def _named(actor: User, reference: str) -> Wanted:
+def _named(actor: User, reference: str, *, field: str = "adapters") -> Wanted:
     full_name, ref = split_reference(reference)
     revision = get_revision(actor, get_adapter(actor, full_name), ref)
     try:
         return Wanted(require_measurable(revision), revision)
     except DomainError as error:
-        error.field = "adapters"
+        error.field = field
         raise
 
 

@@ -6,8 +6,8 @@ from django.db.models import Exists, OuterRef, Q, QuerySet
 
 from catalog.evaluations.models import Evaluation, SetRevision
 
-# Asked of all rows: a score on the first hundred is no rival of one on all.
-IS_WHOLE = Q(settings__limit=None) | Q(settings__limit__isnull=True)
+# Asked of all rows, and of the adapter alone: a score on the first hundred is no rival of one on all.
+IS_WHOLE = (Q(settings__limit=None) | Q(settings__limit__isnull=True)) & Q(companion=None)
 
 _LESS_IS_BETTER = frozenset(
     {
@@ -22,7 +22,14 @@ _LESS_IS_BETTER = frozenset(
     }
 )
 # What every page and answer about an evaluation names.
-SHOWN = ("revision__adapter__namespace", "revision__version", "base_model", "set_revision__evaluation_set__namespace")
+SHOWN = (
+    "revision__adapter__namespace",
+    "revision__version",
+    "companion__adapter__namespace",
+    "companion__version",
+    "base_model",
+    "set_revision__evaluation_set__namespace",
+)
 
 
 def newest_of_revisions(found: QuerySet[Evaluation]) -> QuerySet[Evaluation]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from django.db.models import Exists, OuterRef
 
@@ -16,6 +17,15 @@ from catalog.evaluations.scores import IS_WHOLE, SHOWN, newest_of_bases, newest_
 MOST_SCORES = 40
 MOST_OTHERS = 10
 MOST_COMPARED = 8
+
+
+@dataclass(frozen=True)
+class Together:
+    """A score of a revision with a companion beside it, the one of the revision alone, and what flipped between."""
+
+    joint: Evaluation
+    alone: Evaluation | None
+    comparison: Comparison | None
 
 
 @dataclass(frozen=True)
@@ -56,15 +66,31 @@ def with_bases(actor: Actor, rows: Sequence[Evaluation]) -> list[tuple[Evaluatio
 
 
 def others_of(actor: Actor, revision: Revision) -> list[Evaluation]:
-    """What waits, what failed, and what saw only some rows, the newest first."""
-    found = Evaluation.objects.visible_to(actor).filter(revision_id=revision.pk)
+    """What waits, what failed, and what saw only some rows, the newest first; none with a companion."""
+    found = Evaluation.objects.visible_to(actor).filter(revision_id=revision.pk, companion=None)
     rest = found.exclude(IS_WHOLE, state="measured").select_related(*SHOWN, "job")
     return list(rest.order_by("-created_at", "pk")[:MOST_OTHERS])
 
 
+def together_of(actor: Actor, revision: Revision) -> list[Together]:
+    """The newest of ``revision`` with each companion on each set, set against the revision alone on the same rows."""
+    found = Evaluation.objects.visible_to(actor).filter(revision_id=revision.pk, companion__isnull=False)
+    newest: dict[tuple[Any, ...], Evaluation] = {}
+    for row in found.select_related(*SHOWN, "predictions").order_by("-created_at", "pk")[:MOST_SCORES]:
+        newest.setdefault((row.set_revision_id, row.companion_id, row.settings.get("limit")), row)
+    rows = sorted(newest.values(), key=lambda row: (str(row.set_revision), str(row.companion)))
+    alone = newest_of_revisions(
+        Evaluation.objects.visible_to(actor).filter(
+            revision_id=revision.pk, set_revision__in=[row.set_revision_id for row in rows]
+        )
+    )
+    known = {row.set_revision_id: row for row in alone.select_related(*SHOWN, "predictions")}
+    return [_together(row, known.get(row.set_revision_id)) for row in rows]
+
+
 def analysed_of(actor: Actor, revision: Revision) -> Evaluation | None:
     """The newest measurement that looked inside the model, where somebody asked for one."""
-    found = Evaluation.objects.visible_to(actor).measured().filter(revision_id=revision.pk)
+    found = Evaluation.objects.visible_to(actor).measured().filter(revision_id=revision.pk, companion=None)
     return found.filter(efficiency__has_key="analysis").select_related(*SHOWN).order_by("-measured_at", "pk").first()
 
 
@@ -78,6 +104,13 @@ def against(actor: Actor, before: Revision, now: Revision) -> list[Against]:
     )
     known = {row.set_revision_id: row for row in old.select_related(*SHOWN, "predictions")}
     return [_against(row, known.get(row.set_revision_id)) for row in rows]
+
+
+def _together(joint: Evaluation, alone: Evaluation | None) -> Together:
+    is_drawn = joint.settings.get("limit") is not None
+    if is_drawn or alone is None or not hasattr(alone, "predictions") or not hasattr(joint, "predictions"):
+        return Together(joint, None if is_drawn else alone, None)
+    return Together(joint, alone, compare_evaluations(alone, joint, most_items=0))
 
 
 def _against(now: Evaluation, before: Evaluation | None) -> Against:

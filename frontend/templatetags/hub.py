@@ -130,14 +130,15 @@ def side_name(evaluation: Evaluation) -> str:
     """Whose score it is: ``org/name@1.0.0``, or the base model alone."""
     if evaluation.revision is None:
         return f"{evaluation.base_model} alone"
-    return f"{evaluation.revision.adapter.full_name}@{version_name(evaluation.revision)}"
+    companion = f" with {evaluation.companion.adapter.full_name}" if evaluation.companion is not None else ""
+    return f"{evaluation.revision.adapter.full_name}@{version_name(evaluation.revision)}{companion}"
 
 
 @register.filter
 def side_reference(evaluation: Evaluation) -> str:
     """How a comparison names it."""
     revision = evaluation.revision
-    if revision is None:
+    if revision is None or evaluation.companion_id is not None:
         return str(evaluation.pk)
     return (
         f"{revision.adapter.full_name}@{revision.version.name if hasattr(revision, 'version') else revision.commit_id}"

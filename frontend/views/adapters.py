@@ -14,7 +14,7 @@ from catalog.adapters.queries import get_adapter, get_revision
 from catalog.cards import render_card
 from catalog.evaluations.claims import claims_of
 from catalog.evaluations.history import history
-from catalog.evaluations.standing import analysed_of, is_evaluated, others_of, scores_of
+from catalog.evaluations.standing import analysed_of, is_evaluated, others_of, scores_of, together_of
 from catalog.evaluations.uncertainty import newest_uncertainties
 from catalog.names import version_key
 from catalog.removals.queries import why_gone
@@ -91,6 +91,7 @@ def scores_context(viewer: Actor, revision: Revision) -> dict[str, Any]:
     return {
         "scores": score_lines(scores_of(viewer, revision)),
         "other_evaluations": others_of(viewer, revision),
+        "together": together_of(viewer, revision),
         "uncertainties": newest_uncertainties(viewer, revision),
         "analysed": analysed,
         "inside": inside_of(analysed) if analysed else None,

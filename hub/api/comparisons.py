@@ -14,7 +14,8 @@ from catalog.errors import InvalidInput
 from catalog.evaluations.boards import Leader, leaders
 from catalog.evaluations.comparing import Comparison, compare
 from catalog.evaluations.history import Course, History, history
-from catalog.evaluations.queries import get_set_revision
+from catalog.evaluations.models import Evaluation
+from catalog.evaluations.queries import get_set_revision, reference_of
 from hub.api.shapes import Output, refuse_unknown_parameters
 
 SET = OpenApiParameter("set", str, required=True, description="org/set, or org/set@2 for one revision of it")
@@ -57,10 +58,15 @@ class SideOutput(Output):
     version = serializers.CharField(source="revision.version.name", default=None, allow_null=True)
     commit_id = serializers.CharField(source="revision.commit_id", default=None, allow_null=True)
     size_bytes = serializers.IntegerField(source="revision.size_bytes", default=None, allow_null=True)
+    companion = serializers.SerializerMethodField()
     base_model = BaseRefOutput()
     score = ScoreOutput(source="*")
     settings = serializers.JSONField()
     measured_at = serializers.DateTimeField(allow_null=True)
+
+    def get_companion(self, side: Evaluation) -> str | None:
+        """The second adapter that acted beside the first."""
+        return reference_of(side.companion) if side.companion is not None else None
 
 
 class McNemarOutput(Output):

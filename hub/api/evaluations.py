@@ -11,7 +11,7 @@ from rest_framework.views import APIView
 
 from catalog.evaluations.grouping import Requested
 from catalog.evaluations.models import Cause, Evaluation, EvaluationState, Harness
-from catalog.evaluations.queries import find_evaluations, get_evaluation, predictions_of
+from catalog.evaluations.queries import find_evaluations, get_evaluation, predictions_of, reference_of
 from catalog.evaluations.requesting import request_evaluations, run_again
 from catalog.jobs.models import Job
 from catalog.paging import page_of
@@ -39,6 +39,7 @@ class EvaluationOutput(Output):
     adapter = serializers.CharField(source="revision.adapter.full_name", default=None, allow_null=True)
     version = serializers.SerializerMethodField()
     commit_id = serializers.CharField(source="revision.commit_id", default=None, allow_null=True)
+    companion = serializers.SerializerMethodField()
     base_model = serializers.SerializerMethodField()
     evaluation_set = serializers.CharField(source="set_revision.evaluation_set.full_name")
     set_revision = serializers.IntegerField(source="set_revision.number")
@@ -65,6 +66,10 @@ class EvaluationOutput(Output):
         version = getattr(evaluation.revision, "version", None)
         return version.name if version else None
 
+    def get_companion(self, evaluation: Evaluation) -> str | None:
+        """The second adapter that acted beside the first, as ``org/name@version`` or with its commit."""
+        return reference_of(evaluation.companion) if evaluation.companion is not None else None
+
     def get_base_model(self, evaluation: Evaluation) -> dict[str, str]:
         """Id and revision of the base model."""
         return {"id": evaluation.base_model.name, "revision": evaluation.base_model.revision}
@@ -79,6 +84,7 @@ class EvaluationInput(Input):
 
     adapters = serializers.ListField(child=serializers.CharField(max_length=300), default=list, max_length=100)
     base_model = serializers.CharField(max_length=300, default="", allow_blank=True)
+    companion = serializers.CharField(max_length=300, default="", allow_blank=True)
     evaluation_set = serializers.CharField(max_length=220)
     settings = serializers.DictField(default=dict)
 

@@ -34,6 +34,9 @@ def evaluate(
     has_analysis: Annotated[
         bool, typer.Option("--analysis", help="Also what each layer changes and is worth.")
     ] = False,
+    companion: Annotated[
+        str | None, typer.Option("--with", metavar="NAME", help="A second LoRA that acts too, such as a language's.")
+    ] = None,
     is_waiting: Annotated[bool, typer.Option("--wait/--no-wait", help="Wait for the scores.")] = False,
     timeout: Timeout = None,
     url: HubUrl = None,
@@ -47,7 +50,7 @@ def evaluate(
         "analysis": has_analysis or None,
     }  # fmt: skip
     with open_hub(url) as hub, output.progress("Measuring", is_bytes=False, is_quiet=is_json or not is_waiting) as call:
-        answer = evaluations.request(hub, names, evaluation_set, settings)
+        answer = evaluations.request(hub, names, evaluation_set, settings, companion)
         if is_waiting:
             answer["evaluations"] = evaluations.await_all(
                 hub, answer, timeout_seconds=timeout, on_progress=lambda share, label: call(share, 1.0, label)
@@ -80,7 +83,8 @@ def _show_evaluations(answer: dict[str, Any], *, is_waiting: bool) -> None:
 def _subject(row: dict[str, Any]) -> str:
     if row["adapter"] is None:
         return f"{row['base_model']['id']} alone"
-    return f"{row['adapter']}@{row['version'] or str(row['commit_id'])[:12]}"
+    companion = f" with {row['companion']}" if row.get("companion") else ""
+    return f"{row['adapter']}@{row['version'] or str(row['commit_id'])[:12]}{companion}"
 
 
 def _score(row: dict[str, Any]) -> str:

@@ -1,6 +1,8 @@
 """What an adapter's folder says of itself before it is put onto a model: task type, head, labels, tokenizer."""
 
 import json
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import Any
@@ -13,6 +15,7 @@ from kernels.stitch.model_class import choose_model_class, label_count
 from workers.evaluation.asked import Subject
 from workers.evaluation.errors import Refused
 from workers.evaluation.labels import names_in
+from workers.evaluation.subjects import laid_out
 
 
 @dataclass(frozen=True)
@@ -22,9 +25,11 @@ class AdapterFolder:
     folder: Path
     config: dict[str, Any]
     shapes: dict[str, tuple[int, ...]]
+    companion: Path | None = None
+    """The folder of a second adapter that acts beside it."""
 
     @classmethod
-    def read(cls, folder: Path) -> "AdapterFolder":
+    def read(cls, folder: Path, companion: Path | None = None) -> "AdapterFolder":
         """Read config and header. Raises Refused ``not_peft``."""
         config = read_object(folder / CONFIG_NAME)
         if config is None:
@@ -33,7 +38,7 @@ class AdapterFolder:
             shapes = read_header(folder / WEIGHTS_NAME).shapes
         except (OSError, FormatError) as error:
             raise Refused("not_peft", f"there is no readable {WEIGHTS_NAME}: {error}") from error
-        return cls(folder, config, shapes)
+        return cls(folder, config, shapes, companion)
 
     @property
     def head_rows(self) -> int | None:
@@ -64,6 +69,18 @@ class AdapterFolder:
             if found is not None:
                 return found
         return None
+
+
+@contextmanager
+def adapter_of(subject: Subject, scratch: Path | None) -> Iterator[AdapterFolder]:
+    """The subject's files laid out and read, with its companion's. Raises Refused ``not_peft``."""
+    with ExitStack() as stack:
+        folder, companion = (
+            stack.enter_context(laid_out(files, scratch)) if files is not None else None
+            for files in (subject.files or {}, subject.companion)
+        )
+        assert folder is not None
+        yield AdapterFolder.read(folder, companion)
 
 
 def kind_of(subject: Subject) -> tuple[str, int]:

@@ -35,6 +35,8 @@ class Subject:
     settings: Settings
     given: Mapping[str, Any] = field(default_factory=dict)
     """The settings as they were written, for harnesses that know more of them."""
+    companion: Mapping[str, Path] | None = None
+    """A second adapter's files, which acts beside the first, such as one for a language below one for a task."""
 
 
 @dataclass(frozen=True)
@@ -85,7 +87,8 @@ class Asked:
 def _subject(given: Mapping[str, Any]) -> Subject:
     files = None if given["files"] is None else _paths(given["files"])
     settings = given.get("settings") or {}
-    return Subject(str(given["evaluation_id"]), files, Settings.from_dict(settings), settings)
+    companion = _paths(given["companion"]) if given.get("companion") else None
+    return Subject(str(given["evaluation_id"]), files, Settings.from_dict(settings), settings, companion)
 
 
 def _paths(files: Mapping[str, str]) -> dict[str, Path]:

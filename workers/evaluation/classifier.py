@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from workers.evaluation.adapters import AdapterFolder, read_object
+from workers.evaluation.adapters import AdapterFolder, adapter_of, read_object
 from workers.evaluation.analysis import ROWS, analyse, scored
 from workers.evaluation.asked import Subject
 from workers.evaluation.baseline import gaussian_probabilities
@@ -20,7 +20,7 @@ from workers.evaluation.metrics import check_metric
 from workers.evaluation.passing import Pass
 from workers.evaluation.probe import check_probe, probed
 from workers.evaluation.reading import Table, read_table
-from workers.evaluation.subjects import laid_out, wearing
+from workers.evaluation.subjects import wearing
 from workers.evaluation.texts import Texts
 
 SPLITS = ("test", "train")
@@ -86,8 +86,7 @@ class Classifier(ABC):
     def measure(self, subject: Subject) -> Measured:
         if subject.files is None:
             return self._alone(subject)
-        with laid_out(subject.files, self._bench.asked.scratch) as folder:
-            adapter = AdapterFolder.read(folder)
+        with adapter_of(subject, self._bench.asked.scratch) as adapter:
             if adapter.head_rows is not None or self._base.head_rows == len(self._labels):
                 return self._by_head(subject, adapter)
             check_probe(subject.settings.with_probe, "train" in self._tables)
@@ -101,7 +100,7 @@ class Classifier(ABC):
         run = self._pass("test", subject, adapter, model)
         watch = Stopwatch(run, is_wanted=subject.settings.efficiency)
         watch.start()
-        with wearing(model, adapter.folder) as worn:
+        with wearing(model, adapter.folder, adapter.companion) as worn:
             watch.is_on()
             logits, is_read = self._units(run, run.run(self._of_head(worn), self._bench.report))
             watch.time_adapter(self._of_head(worn), worn)
@@ -116,7 +115,7 @@ class Classifier(ABC):
         runs = {split: self._pass(split, subject, adapter, model) for split in SPLITS}
         watch = Stopwatch(runs["test"], is_wanted=subject.settings.efficiency)
         watch.start()
-        with wearing(model, adapter.folder) as worn:
+        with wearing(model, adapter.folder, adapter.companion) as worn:
             watch.is_on()
             train, test = (self._features(runs[split], worn) for split in ("train", "test"))
             watch.time_adapter(self._of_body(worn), worn)

@@ -9,7 +9,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from workers.evaluation.adapters import AdapterFolder, read_object
+from workers.evaluation.adapters import AdapterFolder, adapter_of, read_object
 from workers.evaluation.asked import Subject
 from workers.evaluation.correlation import CORRELATIONS, agreement, correlation_metrics
 from workers.evaluation.efficiency import Stopwatch
@@ -21,7 +21,7 @@ from workers.evaluation.metrics import check_metric, metric
 from workers.evaluation.passing import Pass, make_pass
 from workers.evaluation.ranking import RETRIEVAL, query_metrics, ranked
 from workers.evaluation.reading import Table, read_table
-from workers.evaluation.subjects import laid_out, wearing
+from workers.evaluation.subjects import wearing
 from workers.evaluation.texts import Texts
 from workers.evaluation.tokens import words_of
 
@@ -59,8 +59,8 @@ class Embedder(ABC):
     def measure(self, subject: Subject) -> Measured:
         if subject.files is None:
             return self._embedded(subject, None)
-        with laid_out(subject.files, self._bench.asked.scratch) as folder:
-            return self._embedded(subject, AdapterFolder.read(folder))
+        with adapter_of(subject, self._bench.asked.scratch) as adapter:
+            return self._embedded(subject, adapter)
 
     def _embedded(self, subject: Subject, adapter: AdapterFolder | None) -> Measured:
         loaded = self._base.load(adapter.class_name if adapter else "AutoModel", adapter.head_rows if adapter else None)
@@ -71,7 +71,7 @@ class Embedder(ABC):
             vectors = [self._vectors(run, model) for run in runs]
         else:
             watch.start()
-            with wearing(model, adapter.folder) as worn:
+            with wearing(model, adapter.folder, adapter.companion) as worn:
                 watch.is_on()
                 vectors = [self._vectors(run, worn) for run in runs]
                 watch.time_adapter(mean_features(worn, self._pooling), worn)

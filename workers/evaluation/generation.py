@@ -8,7 +8,7 @@ from typing import Any
 
 import torch
 
-from workers.evaluation.adapters import AdapterFolder
+from workers.evaluation.adapters import AdapterFolder, adapter_of
 from workers.evaluation.asked import AskedSet, Subject
 from workers.evaluation.base import Base, longest_tokens
 from workers.evaluation.batching import Batching, Encoded, find_batch_size, halving, order_of, pad
@@ -18,7 +18,7 @@ from workers.evaluation.harnesses import Bench, Measured, rounded
 from workers.evaluation.metrics import check_metric
 from workers.evaluation.passing import Pass
 from workers.evaluation.reading import Row, read_table
-from workers.evaluation.subjects import laid_out, wearing
+from workers.evaluation.subjects import wearing
 from workers.evaluation.templates import render_rows
 from workers.evaluation.text_metrics import METRICS, text_metrics
 from workers.evaluation.texts import Texts
@@ -57,8 +57,7 @@ class Generation:
                 watch.time_base(writing(model, run.tokenizer, self.new_tokens), base)
             measured.efficiency = watch.efficiency(None)
             return measured
-        with laid_out(subject.files, self.bench.asked.scratch) as folder:
-            adapter = AdapterFolder.read(folder)
+        with adapter_of(subject, self.bench.asked.scratch) as adapter:
             if adapter.class_name != self.class_name:
                 raise Refused(
                     "harness_mismatch",
@@ -74,7 +73,7 @@ class Generation:
         watch = Stopwatch(run, is_wanted=subject.settings.efficiency)
         watch.start()
         with padding_of(run.tokenizer, model):
-            with wearing(model, adapter.folder) as worn:
+            with wearing(model, adapter.folder, adapter.companion) as worn:
                 watch.is_on()
                 measured = self._measure(subject, run, worn)
                 watch.time_adapter(writing(worn, run.tokenizer, self.new_tokens), worn)

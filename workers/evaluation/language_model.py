@@ -18,7 +18,7 @@ from typing import Any
 import numpy as np
 import torch
 
-from workers.evaluation.adapters import AdapterFolder
+from workers.evaluation.adapters import AdapterFolder, adapter_of
 from workers.evaluation.asked import AskedSet, Settings, Subject
 from workers.evaluation.base import longest_tokens
 from workers.evaluation.batching import Batching, find_batch_size, halving
@@ -30,7 +30,7 @@ from workers.evaluation.language_answers import ANSWERS
 from workers.evaluation.language_costs import reading, stopwatch_of
 from workers.evaluation.language_rows import Prepared, prepare
 from workers.evaluation.metrics import check_metric, metric
-from workers.evaluation.subjects import laid_out, wearing
+from workers.evaluation.subjects import wearing
 from workers.evaluation.texts import Texts
 
 CLASS = "AutoModelForCausalLM"
@@ -57,8 +57,7 @@ class LanguageModel:
         """Run lm_eval on the base with the subject's adapter on it, or on the base alone."""
         if subject.files is None:
             return self._alone(subject)
-        with laid_out(subject.files, self.bench.asked.scratch) as folder:
-            adapter = AdapterFolder.read(folder)
+        with adapter_of(subject, self.bench.asked.scratch) as adapter:
             if adapter.class_name != CLASS:
                 raise Refused(
                     "harness_mismatch",
@@ -77,7 +76,7 @@ class LanguageModel:
     def _with(self, subject: Subject, adapter: AdapterFolder) -> Measured:
         ready = self._ready(subject, adapter)
         ready.watch.start()
-        with wearing(ready.model, adapter.folder) as worn:
+        with wearing(ready.model, adapter.folder, adapter.companion) as worn:
             ready.watch.is_on()
             measured = self._measure(subject, ready, worn)
             ready.watch.time_adapter(reading(worn), worn)

@@ -41,8 +41,10 @@ def laid_out(files: Mapping[str, Path], scratch: Path | None) -> Iterator[Path]:
 
 
 @contextmanager
-def wearing(model: Any, folder: Path) -> Iterator[Any]:
+def wearing(model: Any, folder: Path, companion: Path | None = None) -> Iterator[Any]:
     """``model`` with the adapter in ``folder``, as a PeftModel in eval mode; afterwards without it.
+
+    A ``companion`` is the folder of a second adapter, whose updates are added to those of the first.
 
     Nothing is reloaded: modules that PEFT put in are taken out, and the base's own tensors were never written.
 
@@ -52,7 +54,12 @@ def wearing(model: Any, folder: Path) -> Iterator[Any]:
     """
     before = _Before(model)
     try:
-        yield load_adapter(model, folder)
+        worn = load_adapter(model, folder)
+        if companion is not None:
+            from kernels.stitch.companions import join_companion
+
+            join_companion(worn, companion)
+        yield worn
     finally:
         before.restore()
 

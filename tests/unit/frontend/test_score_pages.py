@@ -132,6 +132,24 @@ def test_an_adapters_page_shows_how_much_noise_it_bears(measured, stranger):
     assert "films" not in words(section(text_of(stranger.get("/team/sentiment")), "uncertainty"))
 
 
+@pytest.mark.literature("Impact of Language Adapters")
+def test_an_adapters_page_shows_its_score_with_a_language_adapter_and_the_difference(measured, catalog, stranger):
+    german = catalog.push(catalog.writer, "team/german", approve=catalog.owner)
+    two = measured.second.revision
+    joint = measure(two, measured.films, right(0.95, 3), answers=["positive"] * 40, companion=german)
+    text = section(text_of(stranger.get("/team/sentiment")), "together")
+    assert "team/films@1 accuracy team/german@1.0.0 0.950 0.850 to 1.000 0.850 +0.100" in words(text)
+    assert "0 worse 4 better" in words(text)
+    compared = re.findall(r'href="(/compare[^"]+)"', text)[0].replace("&amp;", "&")
+    assert "team/sentiment@1.1.0 with team/german" in words(text_of(stranger.get(compared)))
+    assert "team/german@1.0.0" in text_of(stranger.get(f"/evaluations/{joint.pk}"))
+    assert "0.950" not in section(text_of(stranger.get("/team/sentiment")), "scores")
+    assert "0.950" not in section(text_of(stranger.get("/evaluation-sets/team/films")), "board")
+    german.adapter.visibility = "private"
+    german.adapter.save()
+    assert 'id="together"' not in text_of(stranger.get("/team/sentiment"))
+
+
 def test_a_set_is_changed_and_withdrawn_on_its_page(measured, as_owner, as_writer, stranger):
     url = "/evaluation-sets/team/films"
     assert 'id="manage"' not in text_of(stranger.get(url))
