@@ -43,6 +43,7 @@ def text_metrics(
 
 
 def _corpus(scorer: Any, answers: Sequence[str], columns: list[list[str | None]], name: str) -> dict[str, Any]:
+    _give_floats(scorer)
     value = scorer.corpus_score(list(answers), columns).score
     if len(answers) == 1:
         # One row has nothing to resample.
@@ -50,6 +51,18 @@ def _corpus(scorer: Any, answers: Sequence[str], columns: list[list[str | None]]
     resampled = scorer.corpus_score(list(answers), columns, n_bootstrap=RESAMPLES)
     low, high = resampled._mean - resampled._ci, resampled._mean + resampled._ci
     return metric(value, (max(0.0, low), min(100.0, high)), name)
+
+
+def _give_floats(scorer: Any) -> None:
+    """Resamples without a match score a Python 0.0, others numpy's float32, and sacrebleu cannot average the two."""
+    compute = scorer._compute_score_from_stats
+
+    def computed(stats: Any) -> Any:
+        found = compute(stats)
+        found.score = float(found.score)
+        return found
+
+    scorer._compute_score_from_stats = computed
 
 
 def _columns(references: Sequence[Sequence[str]]) -> list[list[str | None]]:

@@ -124,7 +124,7 @@ def test_an_adapters_page_shows_how_much_noise_it_bears(measured, stranger):
     Uncertainty.objects.create(set_revision=measured.exam, **common, state="failed", error=refusal)
     text = words(section(text_of(stranger.get("/team/sentiment")), "uncertainty"))
     assert f"team/films@1 measured {now:%Y-%m-%d}, 10 samples, seed 0" in text
-    assert "0.02 0.900 0.895 0.200 0.100 0.600 0.400" in text
+    assert "0.0200 0.900 0.895 0.200 0.100 0.600 0.400" in text
     assert "team/exam@1 failed anchor_missing the set has no split to search on" in text
     assert 'id="uncertainty"' not in text_of(stranger.get("/team/sentiment/versions/1.0.0"))
     measured.films.evaluation_set.visibility = "private"
@@ -136,15 +136,15 @@ def test_an_adapters_page_shows_how_much_noise_it_bears(measured, stranger):
 def test_an_adapters_page_shows_its_score_with_a_language_adapter_and_the_difference(measured, catalog, stranger):
     german = catalog.push(catalog.writer, "team/german", approve=catalog.owner)
     two = measured.second.revision
-    joint = measure(two, measured.films, right(0.95, 3), answers=["positive"] * 40, companion=german)
+    joint = measure(two, measured.films, right(0.925, 3), answers=["positive"] * 40, companion=german)
     text = section(text_of(stranger.get("/team/sentiment")), "together")
-    assert "team/films@1 accuracy team/german@1.0.0 0.950 0.850 to 1.000 0.850 +0.100" in words(text)
-    assert "0 worse 4 better" in words(text)
+    assert "team/films@1 accuracy team/german@1.0.0 0.925 0.825 to 1.000 0.850 +0.075" in words(text)
+    assert "0 worse 3 better" in words(text)
     compared = re.findall(r'href="(/compare[^"]+)"', text)[0].replace("&amp;", "&")
     assert "team/sentiment@1.1.0 with team/german" in words(text_of(stranger.get(compared)))
     assert "team/german@1.0.0" in text_of(stranger.get(f"/evaluations/{joint.pk}"))
-    assert "0.950" not in section(text_of(stranger.get("/team/sentiment")), "scores")
-    assert "0.950" not in section(text_of(stranger.get("/evaluation-sets/team/films")), "board")
+    assert "0.925" not in section(text_of(stranger.get("/team/sentiment")), "scores")
+    assert "0.925" not in section(text_of(stranger.get("/evaluation-sets/team/films")), "board")
     german.adapter.visibility = "private"
     german.adapter.save()
     assert 'id="together"' not in text_of(stranger.get("/team/sentiment"))
@@ -194,14 +194,14 @@ def test_only_who_may_runs_it_again(measured, as_writer, stranger, settings):
     assert "Measure again" in text_of(as_writer.get(url))
 
 
-def test_the_button_makes_a_job_with_the_same_settings(measured, as_writer, settings):
+def test_the_button_makes_a_job_with_the_same_settings_and_batches(measured, as_writer, settings):
     settings.HUB_JOB_SENDER = "tests.unit.catalog.sending.record"
     before = Job.objects.count()
     answer = as_writer.post(f"/evaluations/{measured.first.pk}/again")
     made = Evaluation.objects.exclude(pk=measured.waiting.pk).get(state="waiting", revision=measured.first.revision)
     assert answer["Location"] == f"/evaluations/{made.pk}"
     assert Job.objects.count() == before + 1
-    assert made.settings == measured.first.settings
+    assert made.settings == measured.first.settings | {"batch_size": 32}
     assert "Waits for a worker" in text_of(as_writer.get(answer["Location"]))
 
 

@@ -436,7 +436,8 @@ def test_what_cannot_act_beside_an_adapter_is_refused_before_a_job(owner, base):
         body = {"adapters": ["lab/ner"], "companion": companion, "evaluation_set": "lab/mood"}
         refused = assert_error(client.post(f"{API}/evaluations", body), 422, "companion_does_not_fit")
         assert refused["field"] == "companion"
-    body = {"base_model": base.name, "companion": "lab/dora", "evaluation_set": "lab/mood"}
+    probe = {"with_probe": True}
+    body = {"base_model": base.name, "companion": "lab/dora", "evaluation_set": "lab/mood", "settings": probe}
     assert_error(client.post(f"{API}/evaluations", body), 422, "companion_does_not_fit")
     assert not jobs.exists()
 

@@ -77,7 +77,7 @@ def test_two_adapters_act_as_the_sum_of_their_updates(world):
         alone = worn(**tokens).logits
         for name, module in worn.named_modules():
             if name.endswith((".query", ".value")):
-                path = name.split("base_model.model.", 1)[1]
+                path = name.split("base_model.model.bert.", 1)[1]
                 module.base_layer.weight.data = module.base_layer.weight + update_of(world["german"], path)
         by_hand = worn(**tokens).logits
         base.forget()
