@@ -17,9 +17,9 @@ from catalog.jobs.models import Job
 def due_measurements(revision: Revision) -> list[tuple[SetRevision, bool]]:
     """The sets on which a parent of a derived revision has a score, and whether that took a probe for a head.
 
-    Of each set the newest rows that a parent was measured on. Sets that who asked for the derivation may not see are
-    left out, and those that the revision does not fit: a merge with the labels of one parent has no score on the
-    other's.
+    Of each set the newest rows that a parent was measured on and that were not withdrawn. Sets that who asked for the
+    derivation may not see are left out, and those that the revision does not fit: a merge with the labels of one parent
+    has no score on the other's.
     """
     derivation = Derivation.objects.select_related("requested_by").filter(revision=revision).first()
     if derivation is None or derivation.requested_by is None or revision.base_model is None:
@@ -27,6 +27,7 @@ def due_measurements(revision: Revision) -> list[tuple[SetRevision, bool]]:
     measured = Evaluation.objects.measured().filter(
         IS_WHOLE,
         revision__in=derivation.parents.values("revision"),
+        set_revision__withdrawn_at=None,
         set_revision__evaluation_set__in=EvaluationSet.objects.visible_to(derivation.requested_by).values("pk"),
     )
     newest: dict[int, Evaluation] = {}
