@@ -62,22 +62,6 @@ class Evaluate:
 
     def revive(self, job: Job) -> None:
         revive_evaluations(job)
-<<<<<<< HEAD
-<<<<<<< HEAD
-
-
-@contextmanager
-def quoting_no_row(rows: SetRevision) -> Iterator[None]:
-    """What breaks a child may quote a row: of hidden ones the job's error and log keep the code alone."""
-    try:
-        yield
-    except ChildFailed as failure:
-        if not rows.is_hidden or failure.code in TELLS_NOTHING:
-            raise
-        raise ChildFailed(failure.code, UNTOLD, is_final=failure.is_final) from None
-=======
->>>>>>> e44cd5f (Dead letters can be acknowledged; uncertainty and what happens inside the model stand on the adapter's page; hidden rows are not quoted by a search for uncertainty either)
-=======
 
 
 def _laid_down(files: dict[str, str] | None, local: Callable[[str], str]) -> dict[str, str] | None:
@@ -85,4 +69,3 @@ def _laid_down(files: dict[str, str] | None, local: Callable[[str], str]) -> dic
     if files is None:
         return None
     return {path: local(digest) for path, digest in files.items() if path.endswith(_READ)}
->>>>>>> e7efefe (Evaluations with a companion: a task adapter with a language adapter beside it, without it, and with another)

@@ -13,7 +13,7 @@ from catalog.jobs.models import Job
 from catalog.store import blob_store
 from workers.base_weights import base_folder
 from workers.children import Beat
-from workers.evaluating import quoting_no_row
+from workers.hidden_rows import quoting_no_row
 
 # What an adapter brings besides its weights and configuration.
 _READ = (".json", ".txt", ".model", ".jinja")
