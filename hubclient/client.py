@@ -9,6 +9,7 @@ from typing import Any
 
 from .base_models import BaseModels
 from .derivations import Derivations
+from .families import Families
 from .jobs import JobProgress, raise_if_failed
 from .measurements import Measurements
 from .names import AdapterName
@@ -17,7 +18,7 @@ from .push import PushResult, push_folder, raise_if_rejected
 from .sending import Progress
 
 
-class Hub(BaseModels, Derivations, Measurements):
+class Hub(BaseModels, Derivations, Measurements, Families):
     """One hub and one identity. Without arguments: `HUB_URL` and `HUB_TOKEN`, else what `hubclient login` kept."""
 
     # Adapters

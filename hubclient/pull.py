@@ -6,7 +6,7 @@ import os
 import re
 import shutil
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -19,7 +19,7 @@ from .paths import check_paths_together, safe_relative_path
 from .sending import Progress
 from .withdrawn import refuse
 
-_COMMIT_ID = re.compile(r"[0-9a-f]{40}")
+COMMIT_ID = re.compile(r"[0-9a-f]{40}")
 
 
 @dataclass(frozen=True)
@@ -55,7 +55,7 @@ class Plan:
             raise IntegrityError(f"The hub's plan is not complete: {error!r}.", code="invalid_plan") from error
         check_paths_together(file.path for file in plan.files)
         safe_relative_path(plan.adapter)
-        if not _COMMIT_ID.fullmatch(plan.commit_id) or not plan.files:
+        if not COMMIT_ID.fullmatch(plan.commit_id) or not plan.files:
             raise IntegrityError("The hub's plan names no commit or no file.", code="invalid_plan")
         return plan
 
@@ -132,19 +132,29 @@ def pull_adapter(
     folder = destination or cache_folder / "adapters" / plan.adapter / plan.commit_id
     if _holds(folder, plan):
         return PullResult(folder, plan, 0)
-    is_ours = destination is None
-    if folder.exists() and not (is_ours or is_forced) and (not folder.is_dir() or any(folder.iterdir())):
+    if destination is not None and not is_forced:
+        require_free(folder)
+    cache = BlobCache(cache_folder)
+    tell = on_progress or (lambda done, total, label: None)
+    blobs, transferred = _fetch(connection, cache, plan, adapter, base, tell)
+
+    def fill(fresh: Path) -> None:
+        for file in plan.files:
+            place(blobs[file.path], fresh / file.path, file.size_bytes)
+
+    appear(folder, fill)
+    return PullResult(folder, plan, transferred)
+
+
+def require_free(folder: Path) -> None:
+    """Raise UsageError `destination_occupied` where something is that a pull would replace."""
+    if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
         raise UsageError(
             f"{folder} exists and holds something else.",
             code="destination_occupied",
             field="dest",
             hint="Choose another --dest, or pass --force to replace it.",
         )
-    cache = BlobCache(cache_folder)
-    tell = on_progress or (lambda done, total, label: None)
-    blobs, transferred = _fetch(connection, cache, plan, adapter, base, tell)
-    _appear(folder, plan, blobs)
-    return PullResult(folder, plan, transferred)
 
 
 def _holds(folder: Path, plan: Plan) -> bool:
@@ -183,15 +193,14 @@ def _fetch(
     return blobs, transferred
 
 
-def _appear(folder: Path, plan: Plan, blobs: Mapping[str, Path]) -> None:
-    """Build the folder beside its final place and rename it there, the old one aside first if there is one."""
+def appear(folder: Path, fill: Callable[[Path], None]) -> None:
+    """Let `fill` build a folder beside its final place and rename it there, the old one aside first if there is one."""
     folder.parent.mkdir(parents=True, exist_ok=True)
     building = Path(tempfile.mkdtemp(dir=folder.parent, prefix=f".{folder.name}-"))
     try:
         fresh = building / "new"
         fresh.mkdir()
-        for file in plan.files:
-            place(blobs[file.path], fresh / file.path, file.size_bytes)
+        fill(fresh)
         if folder.is_symlink() or folder.exists():
             os.rename(folder, building / "old")
         try:

@@ -19,6 +19,7 @@ from . import (
     deriving,
     eval_sets,
     evaluating,
+    families,
     granting,
     policing,
     reviewing,
@@ -35,12 +36,13 @@ app = typer.Typer(
     add_completion=False,
     rich_markup_mode=None,
 )
-for room in (account, transfer, catalog, checking, evaluating, calibrating, deriving, tracing):
+for room in (account, transfer, catalog, checking, evaluating, calibrating, deriving, tracing, families):
     room.register(app)
 app.add_typer(granting.app, name="access")
 app.add_typer(bases.app, name="base-model")
 app.add_typer(caching.app, name="cache")
 app.add_typer(eval_sets.app, name="eval-set")
+app.add_typer(families.app, name="family")
 app.add_typer(policing.app, name="policy")
 app.add_typer(reviewing.app, name="review")
 

@@ -85,13 +85,25 @@ def pull(
     dest: Annotated[Path | None, typer.Option(help="The folder to make; ./name when left out.")] = None,
     base: Annotated[str | None, typer.Option(metavar="ID", help="Refuse unless it fits this base model.")] = None,
     is_forced: Annotated[bool, typer.Option("--force", help="Replace what DEST holds now.")] = False,
+    is_compressed: Annotated[
+        bool, typer.Option("--compressed", help="Fetch its family's basis once, then coefficients alone.")
+    ] = False,
+    is_kept: Annotated[
+        bool, typer.Option("--keep-compressed", help="Leave basis and coefficients on disk, not an ordinary LoRA.")
+    ] = False,
+    family: Annotated[str | None, typer.Option(metavar="NAME", help="The family to take; any that holds it.")] = None,
     url: HubUrl = None,
     is_json: AsJson = False,
 ) -> None:
     """Download and verify an adapter. Example: hubclient pull team/sentiment@1.0.0 --dest ./sentiment"""
     from ..names import AdapterName
+    from .families import pull_compressed
 
     folder = dest or Path(AdapterName.parse(name).name)
+    if (is_compressed or is_kept or family) and pull_compressed(
+        name, folder, base=base, family=family, is_kept=is_kept, is_forced=is_forced, url=url, is_json=is_json
+    ):
+        return
     with open_hub(url) as hub, output.progress("Receiving", is_bytes=True, is_quiet=is_json) as receiving:
         result = hub.pull_with_plan(name, folder, base=base, is_forced=is_forced, on_progress=receiving)
     if is_json:
