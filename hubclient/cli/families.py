@@ -255,9 +255,8 @@ def pull_family(
     rows = [(one.member.reference, one.form, size(one.transferred_bytes), one.folder) for one in pulled.compressed]
     rows += [(one.plan.adapter, "whole", size(one.transferred_bytes), one.folder) for one in pulled.whole]
     output.table(("adapter", "form", "transferred", "folder"), rows)
-    output.say(
-        f"{pulled.plan.name}: {size(pulled.transferred_bytes)} transferred for {size(pulled.original_bytes)} of adapters"
-    )
+    amounts = (size(pulled.transferred_bytes), size(pulled.original_bytes))
+    output.say(f"{pulled.plan.name}: {amounts[0]} transferred for {amounts[1]} of adapters")
 
 
 def pull_compressed(
