@@ -1,4 +1,4 @@
-"""How the values of a family's files are stored: floats, or 8 and 4 bits with a scale for each group of values."""
+"""How the values of a family's files are stored: floats, or 8, 4 and 1 bits with a scale for each group of values."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from ..reduction.packing import unpack_codes
 from ..reduction.quantisation import pack_factor
 
 FLOATS = {"float32": torch.float32, "float16": torch.float16, "bfloat16": torch.bfloat16}
-BITS = {"int8": 8, "int4": 4}
+BITS = {"int8": 8, "int4": 4, "int1": 1}
 ENCODINGS = (*FLOATS, *BITS)
 SCALES = ".scales"
 
@@ -23,7 +23,8 @@ SCALES = ".scales"
 class Encoding:
     """`dtype` is one of ENCODINGS; integers share a float16 scale among `group_size` values that follow each other.
 
-    The value of an integer code c is `unit * scale * (c - 2**(bits - 1))`; each tensor has one float32 unit.
+    The value of an integer code c is `unit * scale * (c - 2**(bits - 1))`, of one bit `unit * scale * (2 c - 1)`; each
+    tensor has one float32 unit.
     """
 
     dtype: str = "float16"
@@ -78,7 +79,8 @@ def decode(
         raise _unfit(name, f"{count} codes of {encoding.bits} bits", stored)
     if scales.dtype != torch.float16 or scales.numel() != groups or not isinstance(units.get(name), int | float):
         raise _unfit(name + SCALES, f"{groups} float16 scales and a unit", scales)
-    levels = unpack_codes(stored.flatten(), encoding.bits, count).float() - 2 ** (encoding.bits - 1)
+    codes = unpack_codes(stored.flatten(), encoding.bits, count).float()
+    levels = 2 * codes - 1 if encoding.bits == 1 else codes - 2 ** (encoding.bits - 1)
     spread = (scales.float() * units[name]).repeat_interleave(size)[:count]
     return (levels * spread).reshape(shape)
 

@@ -188,7 +188,7 @@ def test_every_encoding_gives_back_the_shape_it_was_given(dtype: str) -> None:
     tensors, units = encode("x", values, encoding)
     again = decode("x", tensors, units, encoding, (3, 5, 7))
     assert again.shape == values.shape
-    assert (again - values).norm() / values.norm() < 0.2
+    assert (again - values).norm() / values.norm() < (0.7 if dtype == "int1" else 0.2)
 
 
 def test_values_that_half_precision_cannot_hold_are_refused() -> None:
