@@ -28,7 +28,8 @@ class PulledFamily:
     @property
     def transferred_bytes(self) -> int:
         """Everything that came over the wire, the basis among it."""
-        return sum(one.transferred_bytes for one in (*self.compressed, *self.whole))
+        compressed = sum(one.transferred_bytes for one in self.compressed)
+        return compressed + sum(one.transferred_bytes for one in self.whole)
 
     @property
     def original_bytes(self) -> int:

@@ -13,11 +13,13 @@ from .errors import UsageError
 def load_kernels(module: str, *, extra: str) -> ModuleType:
     """The module `module` (such as `formats.inspection`) of `adapterkernels`, or of `kernels` in a checkout.
 
-    A foreign package is also called `kernels`; ours is told apart by its `methods.toml`. Raises UsageError
-    `extra_missing` that names the extra to install when the kernels, or a library they need, are absent.
+    A foreign package is also called `kernels`; ours is told apart by its `methods.toml`. In a checkout the kernels
+    beside this client go before installed ones, which may be older. Raises UsageError `extra_missing` that names the
+    extra to install when the kernels, or a library they need, are absent.
     """
     try:
-        for package in ("adapterkernels", "kernels"):
+        order = ("adapterkernels", "kernels")
+        for package in reversed(order) if _is_ours("kernels", beside=True) else order:
             if _is_ours(package):
                 return import_module(f"{package}.{module}")
         missing = "adapterkernels"
@@ -30,7 +32,8 @@ def load_kernels(module: str, *, extra: str) -> ModuleType:
     )
 
 
-def _is_ours(package: str) -> bool:
+def _is_ours(package: str, *, beside: bool = False) -> bool:
     spec = find_spec(package)
-    places = spec.submodule_search_locations if spec else None
-    return any((Path(place) / "methods.toml").is_file() for place in places or ())
+    places = [Path(place) for place in (spec.submodule_search_locations or () if spec else ())]
+    home = Path(__file__).resolve().parents[1] / package
+    return any((place / "methods.toml").is_file() and (not beside or place.resolve() == home) for place in places)

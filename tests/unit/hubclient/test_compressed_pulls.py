@@ -1,4 +1,4 @@
-"""Compressed pulls against a hub that answers for real: the basis once, coefficients after, an ordinary LoRA on disk."""
+"""Compressed pulls from a hub that answers for real: the basis once, then coefficients, an ordinary LoRA on disk."""
 
 import json
 from pathlib import Path

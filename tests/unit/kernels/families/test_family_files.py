@@ -49,8 +49,11 @@ def stored(adapters: list[dict[str, LowRankUpdate]], method: str, rank: int = 4)
     elif method == "individual":
         found = dict.fromkeys(modules, ())
     else:
-        fit_one = {"jd_full": jd_full, "jd_diag": jd_diag}[method]
-        found = {name: (fit_one(load(name), rank=rank).basis,) for name in modules}
+        fits = [
+            jd_diag(load(name), rank=rank) if method == "jd_diag" else jd_full(load(name), rank=rank)
+            for name in modules
+        ]
+        found = {name: (one.basis,) for name, one in zip(modules, fits, strict=True)}
     return StoredBasis(
         method, "acme/base", {name: StoredModule(*MODULES[name], clusters) for name, clusters in found.items()}
     )
