@@ -33,7 +33,8 @@ def draw(title: str, note: str, series: Sequence[Series], *, limit: float, most_
     ratios = [ratio for one in shown for ratio, _ in one.points]
     scale = _Scale(min(ratios), max(ratios), most_loss)
     parts = [
-        f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {WIDTH} {HEIGHT}" role="img" aria-label="{escape(title)}">',
+        f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {WIDTH} {HEIGHT}" role="img">',
+        f"<title>{escape(title)}</title>",
         f"<style>{_STYLE}</style>",
         f'<text class="title" x="{LEFT}" y="24">{escape(title)}</text>',
         f'<text class="quiet" x="{LEFT}" y="43">{escape(note)}</text>',
@@ -96,9 +97,10 @@ def _line(series: Series, place: int, scale: _Scale) -> list[str]:
         return []
     path = "L".join(f"{x:.1f} {y:.1f}" for x, y in drawn)
     dots = [
-        f'<circle class="s{place}" cx="{x:.1f}" cy="{y:.1f}" r="3.5"><title>{ratio:.1f} times smaller, {loss:+.2f} points'
-        "</title></circle>"
+        f'<circle class="s{place}" cx="{x:.1f}" cy="{y:.1f}" r="3.5">'
+        f"<title>{ratio:.1f} times smaller, {loss:+.2f} points</title></circle>"
         for (x, y), (ratio, loss) in zip(drawn, series.points, strict=True)
     ]
     x, y = drawn[-1]
-    return [f'<path class="s{place}" d="M{path}"/>', *dots, f'<text class="s{place} name" x="{x + 8:.1f}" y="{y + 4:.1f}">{escape(series.name)}</text>']  # fmt: skip
+    name = f'<text class="s{place} name" x="{x + 8:.1f}" y="{y + 4:.1f}">{escape(series.name)}</text>'
+    return [f'<path class="s{place}" d="M{path}"/>', *dots, name]
