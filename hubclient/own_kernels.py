@@ -19,7 +19,7 @@ def load_kernels(module: str, *, extra: str) -> ModuleType:
     """
     try:
         order = ("adapterkernels", "kernels")
-        for package in reversed(order) if _is_ours("kernels", beside=True) else order:
+        for package in reversed(order) if _is_beside("kernels") else order:
             if _is_ours(package):
                 return import_module(f"{package}.{module}")
         missing = "adapterkernels"
@@ -32,8 +32,15 @@ def load_kernels(module: str, *, extra: str) -> ModuleType:
     )
 
 
-def _is_ours(package: str, *, beside: bool = False) -> bool:
+def _is_ours(package: str) -> bool:
+    return any((place / "methods.toml").is_file() for place in _places(package))
+
+
+def _is_beside(package: str) -> bool:
+    """Whether the package of that name lies beside this one, as in a checkout."""
+    return Path(__file__).resolve().parents[1] / package in (place.resolve() for place in _places(package))
+
+
+def _places(package: str) -> list[Path]:
     spec = find_spec(package)
-    places = [Path(place) for place in (spec.submodule_search_locations or () if spec else ())]
-    home = Path(__file__).resolve().parents[1] / package
-    return any((place / "methods.toml").is_file() and (not beside or place.resolve() == home) for place in places)
+    return [Path(place) for place in (spec.submodule_search_locations if spec else None) or ()]
