@@ -19,6 +19,7 @@ from frontend.views import (
     reviews,
     search,
     set_changes,
+    similar,
 )
 
 register_converter(converters.NameConverter, "name")
@@ -63,4 +64,5 @@ urlpatterns: list[URLPattern] = [
     _page("<namespace:namespace>/<name:name>/manage/access", managing.grant_page, "grant-access"),
     _page("<namespace:namespace>/<name:name>/manage/access/<int:grant_id>", managing.revoke_page, "revoke-access"),
     _page("<namespace:namespace>/<name:name>/manage/take-back", managing.take_back_page, "take-back"),
+    _page("<namespace:namespace>/<name:name>/versions/<name:version>/similar", similar.similar_page, "similar"),
 ]

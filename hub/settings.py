@@ -65,6 +65,7 @@ INSTALLED_APPS = [
     "catalog.derivations",
     "catalog.families",
     "catalog.removals",
+    "catalog.similarity",
     "catalog.uploads",
     "catalog.reviews",
     "catalog.search",

@@ -16,9 +16,10 @@ from .names import AdapterName
 from .pull import Plan, PullResult, pull_adapter, resolve
 from .push import PushResult, push_folder, raise_if_rejected
 from .sending import Progress
+from .similarity import Similarity
 
 
-class Hub(BaseModels, Derivations, Measurements, Families):
+class Hub(BaseModels, Derivations, Measurements, Families, Similarity):
     """One hub and one identity. Without arguments: `HUB_URL` and `HUB_TOKEN`, else what `hubclient login` kept."""
 
     # Adapters

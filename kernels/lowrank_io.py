@@ -14,13 +14,9 @@ from safetensors.torch import save_file
 from torch import Tensor
 
 from .copies import Copies
-from .formats.adapter_config import load_config
-from .formats.canonical import Grouped
-from .formats.dialects import detect, group
 from .formats.errors import FormatError
-from .formats.folder import CONFIG_NAME, choose_weights
-from .formats.safetensors_header import Header, read_header
-from .formats.tensor_data import read_tensor
+from .formats.folder import CONFIG_NAME
+from .formats.pairs import read_pairs
 from .formats.values import factors
 from .lowrank import Adapter, LowRankUpdate
 
@@ -52,7 +48,7 @@ def load_updates(
     are left out. FormatError, a ValueError, for files that do not hold low-rank pairs or hold more of the method than
     pairs can say (DoRA magnitudes, biases of B), unless `is_partial_allowed`.
     """
-    weights, header, grouped = _read(path)
+    weights, header, grouped = read_pairs(path)
     middles = {pair.middle_name for pair in grouped.pairs}
     beyond = [name for name in grouped.method_tensors if name not in middles]
     if beyond and not is_partial_allowed:
@@ -76,7 +72,7 @@ def load_updates(
 
 def load_layout(path: str | Path | Mapping[str, Path]) -> Layout:
     """Which of an adapter's modules are embeddings or convolutions; `save_lora` writes them as PEFT does."""
-    _, _, grouped = _read(path)
+    _, _, grouped = read_pairs(path)
     embeddings = frozenset(pair.module for pair in grouped.pairs if pair.kind == "embedding")
     return Layout(embeddings, {pair.module: pair.kernel for pair in grouped.pairs if pair.kernel})
 
@@ -152,42 +148,3 @@ def _named_factors(name: str, update: LowRankUpdate, layout: Layout) -> dict[str
         A = A.reshape(A.shape[0], -1, *window)
         B = B.reshape(*B.shape, *(1 for _ in window))
     return {names[0]: A.contiguous().clone(), names[1]: B.contiguous().clone()}
-
-
-def _read(path: str | Path | Mapping[str, Path]) -> tuple[Path, Header, Grouped]:
-    """The weights file, its header and its pairs; FormatError for anything in it that no rule explains."""
-    config: dict[str, Any] = {}
-    files = _folder(path)
-    if files is None:
-        assert not isinstance(path, Mapping)
-        weights = Path(path)
-    else:
-        config = load_config(files[CONFIG_NAME]) if CONFIG_NAME in files else {}
-        name, problems = choose_weights(files)
-        if name is None:
-            raise FormatError(problems[0].code, problems[0].message, hint=problems[0].hint)
-        weights = files[name]
-    header = read_header(weights)
-    dialect = detect(config or None, header.shapes)
-    if dialect == "peft" and not config:
-        raise FormatError(
-            "config_missing",
-            f"{weights.name} holds PEFT tensors, whose scale stands in {CONFIG_NAME}: give the folder with both.",
-        )
-    grouped = group(
-        dialect, config, header.shapes, lambda name: float(read_tensor(weights, header, name).reshape(-1)[0])
-    )
-    errors = [finding for finding in grouped.findings if finding.severity == "error"]
-    if errors:
-        raise FormatError(errors[0].code, f"{weights.name}: {errors[0].message}", hint=errors[0].hint)
-    if not grouped.pairs:
-        raise FormatError("no_pairs", f"{weights.name} holds no low-rank pair ({dialect}).", expected="A and B factors")
-    return weights, header, grouped
-
-
-def _folder(path: str | Path | Mapping[str, Path]) -> dict[str, Path] | None:
-    """Name -> file of an adapter's folder; None for a single file."""
-    if isinstance(path, Mapping):
-        return dict(path)
-    folder = Path(path)
-    return {item.name: item for item in sorted(folder.iterdir()) if item.is_file()} if folder.is_dir() else None

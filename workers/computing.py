@@ -16,7 +16,8 @@ def inspect_revision(argument: dict[str, Any], report: Report) -> dict[str, Any]
     """Type an adapter and check it against its base model's shapes.
 
     ``argument``: ``files`` {path: local path}, ``base`` (a shape table or None), ``base_config`` (or None),
-    ``declared_base``, ``claims``. Returns ``Inspection.as_dict()`` and ``judged_against``, the base's id or None.
+    ``declared_base``, ``claims``. Returns ``Inspection.as_dict()``, ``judged_against``, the base's id or None, and for
+    an accepted one ``fingerprint``, as below, or None where that went wrong: nothing hangs on it.
     """
     from kernels.formats.base_shapes import BaseShapes
     from kernels.formats.inspection import inspect_folder
@@ -37,7 +38,32 @@ def inspect_revision(argument: dict[str, Any], report: Report) -> dict[str, Any]
         expected_shapes=expected_shapes if base_config else None,
         progress=report,
     )
-    return inspection.as_dict() | {"judged_against": base.id if base else None}
+    found = inspection.as_dict() | {"judged_against": base.id if base else None}
+    if inspection.verdict == "accepted":
+        try:
+            found["fingerprint"] = fingerprint(argument, report)
+        except (ValueError, MemoryError):
+            found["fingerprint"] = None  # the job of its own asks again, and shows why
+    return found
+
+
+def fingerprint(argument: dict[str, Any], report: Report) -> dict[str, Any]:
+    """The fingerprint of an adapter's files.
+
+    ``argument``: ``files`` {path: local path}, ``base`` (a shape table or None). Returns the fields of
+    ``kernels.similarity.fingerprint.Fingerprint``, both sketches in base64.
+    """
+    from base64 import b64encode
+    from dataclasses import asdict
+
+    from kernels.formats.base_shapes import BaseShapes
+    from kernels.similarity.fingerprint import fingerprint_of
+
+    report(0.0, "sketching the updates")
+    base = BaseShapes.from_dict(argument["base"]) if argument["base"] else None
+    found = fingerprint_of({path: Path(local) for path, local in argument["files"].items()}, base=base)
+    codes = {name: b64encode(getattr(found, name)).decode("ascii") for name in ("update", "initial_a")}
+    return asdict(found) | codes
 
 
 def gather_evidence(argument: dict[str, Any], report: Report) -> dict[str, Any]:

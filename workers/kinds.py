@@ -13,6 +13,7 @@ from catalog.families.projecting import PROJECT
 from catalog.families.requesting import COMPRESS
 from catalog.jobs.models import Job
 from catalog.removals.removing import REMOVE
+from catalog.similarity.recording import FINGERPRINT
 from catalog.uploads.receiving import RECEIVE_UPLOAD
 from workers.bayesianising import Bayesianise
 from workers.compressing import Compress
@@ -20,6 +21,7 @@ from workers.derivation_kinds import DERIVES
 from workers.description import DescribeBase
 from workers.evaluating import Evaluate
 from workers.evidence import GatherEvidence
+from workers.fingerprinting import MakeFingerprint
 from workers.gating import GateBasis
 from workers.merging import PreviewMerge
 from workers.projecting import ProjectRevision
@@ -36,6 +38,7 @@ HANDLERS: dict[str, Handler] = {
     GATHER_EVIDENCE: GatherEvidence(),
     EVALUATE: Evaluate(),
     BAYESIANISE: Bayesianise(),
+    FINGERPRINT: MakeFingerprint(),
     PREVIEW_MERGE: PreviewMerge(),
     REPRODUCE: Reproduce(),
     **DERIVES,

@@ -1,4 +1,4 @@
-"""What the hub does for itself now and then: garbage every hour, scrub and old jobs daily. Every worker offers to."""
+"""What the hub does for itself now and then: garbage and fingerprints hourly, scrub and old jobs daily; all offer."""
 
 import logging
 import threading
@@ -9,10 +9,12 @@ from django.db import close_old_connections
 
 from catalog.retention import collection, pruning, scrubbing
 from catalog.retention.routines import is_my_turn
+from catalog.similarity.recording import request_missing
 from workers.process import this_worker
 
 log = logging.getLogger(__name__)
-_DAY_SECONDS = 24 * 3600
+_HOUR_SECONDS = 3600
+_DAY_SECONDS = 24 * _HOUR_SECONDS
 _LOOK_SECONDS = 60
 
 
@@ -31,11 +33,17 @@ def prune_jobs(stopped: threading.Event | None = None) -> None:
     pruning.prune_jobs(is_stopping=stopped.is_set if stopped else None)
 
 
+def request_fingerprints() -> None:
+    """Ask for the fingerprints that are missing, a thousand at a time."""
+    request_missing()
+
+
 def run_due(stopped: threading.Event | None = None) -> None:
     """Do whatever is due. Any number of processes may ask at any time; each routine falls to one of them."""
     run_if_due("collect_garbage", settings.HUB_GC_EVERY_SECONDS, collect_garbage)
     run_if_due("scrub", _DAY_SECONDS, lambda: scrub(stopped))
     run_if_due("prune_jobs", _DAY_SECONDS, lambda: prune_jobs(stopped))
+    run_if_due("fingerprints", _HOUR_SECONDS, request_fingerprints)
 
 
 def run_if_due(name: str, every_seconds: float, routine: Callable[[], None]) -> None:

@@ -21,6 +21,7 @@ import transformers  # noqa: E402, F401
 import kernels.formats.inspection  # noqa: E402
 import kernels.meta_shapes  # noqa: E402
 import kernels.methods  # noqa: E402
+import kernels.similarity.fingerprint  # noqa: E402
 import workers.computing  # noqa: E402
 import workers.evaluation.classification  # noqa: E402
 import workers.evaluation.run  # noqa: E402, F401

@@ -18,6 +18,7 @@ from catalog.evaluations.policies import run_policies
 from catalog.evidence.services import request_evidence
 from catalog.jobs.models import Job
 from catalog.plain import plain_value
+from catalog.similarity.recording import record_fingerprint
 from catalog.store import blob_store
 from kernels.formats.adapter_config import is_local_path
 from kernels.formats.base_shapes import BaseShapes
@@ -59,7 +60,7 @@ class ValidateRevision:
     def apply(self, job: Job, outcome: dict[str, Any]) -> dict[str, Any]:
         revision = Revision.objects.get(pk=job.payload["revision_id"])
         base = base_of(revision)
-        judged_against = outcome.pop("judged_against", None)
+        judged_against, fingerprint = outcome.pop("judged_against", None), outcome.pop("fingerprint", None)
         if base is not None and judged_against is None and base.state == BaseState.READY:
             raise ChildFailed("base_pending", f"{base} was registered meanwhile", is_final=False)
         if outcome["verdict"] == "accepted":
@@ -70,6 +71,8 @@ class ValidateRevision:
             _name_fitting_bases(outcome)
         revision = record_verdict(revision, inspection=outcome, base=base)
         if outcome["verdict"] == "accepted":
+            if fingerprint:
+                record_fingerprint(revision, fingerprint)
             request_evidence(revision)
             run_policies(revision)
             measure_derived(revision)

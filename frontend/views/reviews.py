@@ -25,6 +25,7 @@ from catalog.search.models import SearchEntry
 from catalog.search.queries import SearchQuery, matching
 from frontend.errors import status_of
 from frontend.facts import changes
+from frontend.nearness import review_nearness
 from frontend.views.adapters import revision_context, scores_context, visible_revisions
 
 PAGE_ROWS = 50
@@ -77,7 +78,7 @@ def _review_context(request: HttpRequest, revision: Revision) -> dict[str, Any]:
     user, namespace = cast(User, request.user), revision.adapter.namespace
     previous = _previous_published(revision)
     context = revision_context(revision, request.build_absolute_uri("/").rstrip("/"))
-    context |= scores_context(user, revision)
+    context |= scores_context(user, revision) | review_nearness(user, revision)
     return context | {
         "revision": revision,
         "adapter": revision.adapter,

@@ -16,6 +16,7 @@ from . import (
     calibrating,
     catalog,
     checking,
+    comparing,
     deriving,
     eval_sets,
     evaluating,
@@ -36,7 +37,7 @@ app = typer.Typer(
     add_completion=False,
     rich_markup_mode=None,
 )
-for room in (account, transfer, catalog, checking, evaluating, calibrating, deriving, tracing, families):
+for room in (account, transfer, catalog, checking, comparing, evaluating, calibrating, deriving, tracing, families):
     room.register(app)
 app.add_typer(granting.app, name="access")
 app.add_typer(bases.app, name="base-model")

@@ -9,7 +9,7 @@ from torch import Tensor
 
 from ..lowrank import Adapter
 from .cosine import Progress, module_names, no_progress
-from .neighbours import joined
+from .grouping import joined
 
 
 def initial_a_similarities(adapters: Sequence[Adapter], *, progress: Progress = no_progress) -> Tensor:

@@ -10,6 +10,7 @@ from torch import Tensor
 
 from ..lowrank import Adapter
 from .cosine import Progress, adapter_norms, inner_products, no_progress
+from .grouping import joined
 
 _BLOCK = 256  # adapters of a pool compared with at a time: bounds the stacked factors
 
@@ -69,25 +70,6 @@ def near_duplicates(
     neighbours = nearest(pool, top_k=max(1, len(pool)), threshold=threshold, progress=progress)
     pairs = [(place, one.index) for place, row in enumerate(neighbours) for one in row]
     return [group for group in joined(len(pool), pairs) if len(group) > 1]
-
-
-def joined(count: int, pairs: Sequence[tuple[int, int]]) -> list[list[int]]:
-    """Connected components of `count` things under `pairs`, singletons included, in order of their first member."""
-    parent = list(range(count))
-
-    def root(place: int) -> int:
-        while parent[place] != place:
-            parent[place] = parent[parent[place]]
-            place = parent[place]
-        return place
-
-    for first, second in pairs:
-        low, high = sorted((root(first), root(second)))
-        parent[high] = low
-    groups: dict[int, list[int]] = {}
-    for place in range(count):
-        groups.setdefault(root(place), []).append(place)
-    return list(groups.values())
 
 
 def _best(cosines: Tensor, ratios: Tensor, start: int, top_k: int, threshold: float) -> list[Neighbour]:

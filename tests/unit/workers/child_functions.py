@@ -119,3 +119,14 @@ def hold(argument: dict[str, Any], report: Report) -> dict[str, Any]:
 
 def say_nothing(*said: Any) -> None:
     """A report that nobody hears."""
+
+
+def inspect_alone(argument: dict[str, Any], report: Report) -> dict[str, Any]:
+    """A validation whose fingerprint goes wrong; the child is a process of its own."""
+    from workers import computing
+
+    def broken(argument: dict[str, Any], report: Report) -> dict[str, Any]:
+        raise ValueError("no sketch today")
+
+    computing.fingerprint = broken
+    return computing.inspect_revision(argument, report)

@@ -1,0 +1,96 @@
+"""Copies and similar adapters as lines for display."""
+
+from dataclasses import dataclass
+from typing import Any
+
+from catalog.accounts.querysets import Actor
+from catalog.adapters.models import Revision
+from catalog.errors import NotFound
+from catalog.similarity.models import Fingerprint
+from catalog.similarity.near import Copies, Near, copies_of, fingerprint_of
+from frontend.facts import Row
+
+_WORDS = {
+    "same_tensors": ("same tensors", "bad"),
+    "copy": ("copy", "bad"),
+    "near_duplicate": ("near duplicate", "warn"),
+    "similar": ("similar", ""),
+}
+_RELATIONS = {"parent": "this one was computed from it here", "child": "it was computed from this one here"}
+_EQUAL_STRENGTH = 0.01
+
+
+@dataclass(frozen=True)
+class NearLine:
+    """Another revision, in a word, with the number it rests on and what else is to be known."""
+
+    revision: Revision
+    word: str
+    tone: str
+    cosine: str
+    initial_a: str
+    notes: str
+
+
+def near_lines(rows: list[Near], revision: Revision) -> list[NearLine]:
+    """What is near ``revision``, in the order given."""
+    return [_line(row, revision) for row in rows]
+
+
+def review_nearness(viewer: Actor, revision: Revision) -> dict[str, Any]:
+    """What a reviewer sees: copies and near duplicates; ``copies_skipped`` says why nothing could be compared."""
+    try:
+        found = copies_of(viewer, revision)
+        skipped = fingerprint_of(revision).skipped
+    except NotFound:
+        return {"copies": [], "has_hidden_copy": False, "copies_skipped": "Not compared yet."}
+    return {
+        "copies": near_lines(found.found, revision),
+        "has_hidden_copy": found.has_hidden,
+        "copies_skipped": f"Only equal tensors could be looked for: {skipped['detail']}" if skipped else "",
+        "is_copy_alarming": _is_alarming(found),
+    }
+
+
+def factor_rows(fingerprint: Fingerprint) -> list[Row]:
+    """A and B apart, in the median over modules, as the file keeps them; empty where there are no pairs."""
+    factors = fingerprint.factors
+    if not factors:
+        return []
+    start = f"{factors['a_start_ratio']:.2f} times that of a random start of PEFT"
+    return [
+        Row("A alone", f"norm {factors['a_norm']:.3g}, {start}; effective rank {factors['a_rank']:.1f}"),
+        Row("B alone", f"norm {factors['b_norm']:.3g}; effective rank {factors['b_rank']:.1f}"),
+    ]
+
+
+def _is_alarming(found: Copies) -> bool:
+    is_strange = any(row.likeness in ("same_tensors", "copy") and not row.relation for row in found.found)
+    return found.has_hidden or is_strange
+
+
+def _line(row: Near, revision: Revision) -> NearLine:
+    word, tone = _WORDS[row.likeness]
+    return NearLine(
+        row.revision, word, tone, _cosine(row), f"{row.initial_a:.2f}", "; ".join(_notes(row, revision)) or "–"
+    )
+
+
+def _cosine(row: Near) -> str:
+    if row.cosine is None or row.standard_error is None:
+        return "–"
+    places = 4 if row.cosine >= 0.9 else 2
+    return f"{row.cosine:.{places}f} ± {row.standard_error:.{places}f}".replace("-", "−")
+
+
+def _notes(row: Near, revision: Revision) -> list[str]:
+    notes = ["pushed before this one" if row.revision.pk < revision.pk else "pushed after this one"]
+    if row.relation:
+        notes.append(_RELATIONS[row.relation])
+    if row.cosine is not None and row.likeness != "similar" and abs(row.norm_ratio - 1.0) > _EQUAL_STRENGTH:
+        notes.append(f"{row.norm_ratio:.3g} times as strong")
+    if row.revision.base_model_id != revision.base_model_id:
+        notes.append(f"for {row.revision.base_model}")
+    if row.revision.state not in ("published", "pending"):
+        notes.append(row.revision.state)
+    return notes
