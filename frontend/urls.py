@@ -20,6 +20,7 @@ from frontend.views import (
     search,
     set_changes,
     similar,
+    trainings,
 )
 
 register_converter(converters.NameConverter, "name")
@@ -57,6 +58,8 @@ urlpatterns: list[URLPattern] = [
     _page("review/<namespace:namespace>/<name:name>/<commit:commit_id>/", reviews.review_page, "review"),
     _page("removals/", removals.removal_list, "removals"),
     _page("removals/<uuid:removal_id>", removals.removal_page, "removal"),
+    _page("new/adaptation", trainings.adapt_page, "adapt"),
+    _page("new/transfer", trainings.transfer_page, "transfer"),
     _page("<namespace:namespace>", namespaces.namespace_page, "namespace"),
     _page("<namespace:namespace>/<name:name>", adapters.adapter_page, "adapter"),
     _page("<namespace:namespace>/<name:name>/versions/<name:version>", adapters.adapter_page, "adapter-version"),

@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import Any
 
 from .base_models import BaseModels
-from .derivations import Derivations
 from .families import Families
 from .jobs import JobProgress, raise_if_failed
 from .measurements import Measurements
@@ -17,9 +16,10 @@ from .pull import Plan, PullResult, pull_adapter, resolve
 from .push import PushResult, push_folder, raise_if_rejected
 from .sending import Progress
 from .similarity import Similarity
+from .trainings import Trainings
 
 
-class Hub(BaseModels, Derivations, Measurements, Families, Similarity):
+class Hub(BaseModels, Trainings, Measurements, Families, Similarity):
     """One hub and one identity. Without arguments: `HUB_URL` and `HUB_TOKEN`, else what `hubclient login` kept."""
 
     # Adapters

@@ -77,6 +77,12 @@ def load_layout(path: str | Path | Mapping[str, Path]) -> Layout:
     return Layout(embeddings, {pair.module: pair.kernel for pair in grouped.pairs if pair.kernel})
 
 
+def module_shapes(path: str | Path | Mapping[str, Path]) -> dict[str, tuple[int, int]]:
+    """Module path -> (d_out, d_in) of every low-rank pair; only the header is read. FormatError as `load_updates`."""
+    _, _, grouped = read_pairs(path)
+    return {pair.module: (pair.d_out, pair.d_in) for pair in sorted(grouped.pairs, key=lambda pair: pair.module)}
+
+
 def save_lora(
     adapter: Adapter,
     folder: str | Path,

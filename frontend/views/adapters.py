@@ -24,6 +24,7 @@ from frontend.facts import claim_rows, disagreements, fact_rows, finding_lines, 
 from frontend.lineage import lineage_context
 from frontend.scores import inside_of, score_lines
 from frontend.snippets import load_snippets
+from frontend.trainings import training_of
 
 MOST_REVISIONS = 100
 _HEADING = re.compile(r"<(/?)h([1-6])>")
@@ -47,6 +48,7 @@ def adapter_page(request: HttpRequest, namespace: str, name: str, version: str =
     if revision is not None:
         hub_url = request.build_absolute_uri("/").rstrip("/")
         context |= revision_context(revision, hub_url) | {
+            "training": training_of(request.user, revision),
             "can_review": revision.state == "pending" and can_review(request.user, adapter.namespace),
         }
         context |= lineage_context(request.user, revision)

@@ -26,6 +26,7 @@ from catalog.search.queries import SearchQuery, matching
 from frontend.errors import status_of
 from frontend.facts import changes
 from frontend.nearness import review_nearness
+from frontend.trainings import training_of
 from frontend.views.adapters import revision_context, scores_context, visible_revisions
 
 PAGE_ROWS = 50
@@ -82,6 +83,7 @@ def _review_context(request: HttpRequest, revision: Revision) -> dict[str, Any]:
     return context | {
         "revision": revision,
         "adapter": revision.adapter,
+        "training": training_of(user, revision),
         "is_own": namespace.is_review_required and revision.author_id == user.pk and not is_staff(user),
         "gate": refusal_of(revision) if revision.state == "pending" else None,
         "can_override": role_in(user, namespace) == Role.OWNER,

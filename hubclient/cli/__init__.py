@@ -25,6 +25,7 @@ from . import (
     policing,
     reviewing,
     tracing,
+    training,
     transfer,
 )
 
@@ -37,7 +38,9 @@ app = typer.Typer(
     add_completion=False,
     rich_markup_mode=None,
 )
-for room in (account, transfer, catalog, checking, comparing, evaluating, calibrating, deriving, tracing, families):
+for room in (
+    account, transfer, catalog, checking, comparing, evaluating, calibrating, deriving, tracing, families, training,
+):  # fmt: skip
     room.register(app)
 app.add_typer(granting.app, name="access")
 app.add_typer(bases.app, name="base-model")

@@ -44,17 +44,18 @@ def train_head(features: Numbers, labels: Indices, classes: int, seed: int) -> t
     held_out, rest = np.split(order, [max(1, int(len(order) * HELD_OUT))])
     # Too few rows, or a label that only the held-out part has: nothing to choose by.
     if len(rest) == 0 or set(labels[rest]) != set(labels):
-        return _fit(features, labels, classes, STRENGTHS[1]), STRENGTHS[1]
+        return fit_head(features, labels, classes, STRENGTHS[1]), STRENGTHS[1]
     scores = []
     for strength in STRENGTHS:
-        head = _fit(features[rest], labels[rest], classes, strength)
+        head = fit_head(features[rest], labels[rest], classes, strength)
         answers = head.probabilities(features[held_out]).argmax(axis=1)
         scores.append((np.mean(answers == labels[held_out]), -strength, strength))
     chosen = max(scores)[2]
-    return _fit(features, labels, classes, chosen), chosen
+    return fit_head(features, labels, classes, chosen), chosen
 
 
-def _fit(features: Numbers, labels: Indices, classes: int, strength: float) -> Head:
+def fit_head(features: Numbers, labels: Indices, classes: int, strength: float) -> Head:
+    """The head for one inverse strength of weight decay. A label without rows gets a bias of minus infinity."""
     from sklearn.linear_model import LogisticRegression
 
     mean, deviation = features.mean(axis=0), np.maximum(features.std(axis=0), _SMALLEST)

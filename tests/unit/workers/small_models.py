@@ -9,7 +9,7 @@ WORDS = [*PRAISE, *BLAME, "film", "book", "song", "was", "is", "very", "not", "t
 LABELS = ["negative", "positive"]
 
 
-def make_base(folder: Path, *, seed: int = 0, **options: Any) -> Path:
+def make_base(folder: Path, *, seed: int = 0, intermediate: int = 64, **options: Any) -> Path:
     """Save the model and its tokenizer as transformers does."""
     import torch
     from tokenizers import Tokenizer
@@ -28,7 +28,8 @@ def make_base(folder: Path, *, seed: int = 0, **options: Any) -> Path:
     PreTrainedTokenizerFast(tokenizer_object=plain, model_max_length=64, **special).save_pretrained(folder)
     torch.manual_seed(seed)
     config = BertConfig(
-        vocab_size=len(vocabulary), hidden_size=32, num_hidden_layers=2, num_attention_heads=4, intermediate_size=64,
+        vocab_size=len(vocabulary), hidden_size=32, num_hidden_layers=2, num_attention_heads=4,
+        intermediate_size=intermediate,
         max_position_embeddings=64, **options,
     )  # fmt: skip
     BertModel(config).save_pretrained(folder)
