@@ -85,6 +85,7 @@ def publish_member(
     found = inspected(files)
     assert found["verdict"] == "accepted", found["findings"]
     revision = record_verdict(push(actor, files, adapter, **options), inspection=found, base=base)
+    revision.refresh_from_db()
     if revision.state == "pending":
         revision = publish_revision(revision, actor=actor)
     # It has its verdict; a worker would take its job before that of the family.
