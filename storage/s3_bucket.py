@@ -26,6 +26,8 @@ _CONNECT_SECONDS = 5
 _READ_SECONDS = 60
 _LONGEST_WAIT_SECONDS = 4.0
 GRANT_SECONDS = 600
+# A client follows at once. What is withdrawn in between can be fetched no longer than this.
+DOWNLOAD_SECONDS = 60
 # Servers allow a quarter of an hour.
 _MOST_SKEW_SECONDS = 600
 
@@ -42,7 +44,7 @@ class Bucket:
         self._client = _connect(session, location, location.endpoint, max_attempts)
         # A signature covers the host, so that URLs for clients are signed for the address that they use.
         self._signer = _connect(session, location, location.public, max_attempts) if location.public else self._client
-        self._downloads = DownloadSigner(session.get_credentials(), region=location.region, seconds=GRANT_SECONDS)
+        self._downloads = DownloadSigner(session.get_credentials(), region=location.region, seconds=DOWNLOAD_SECONDS)
 
     def call(self, operation: str, key: str, **values: Any) -> Any:
         """One operation on one object, by boto3's name for it. Raises StorageError."""
@@ -62,17 +64,20 @@ class Bucket:
         """Remove an object; removing an absent one is no error."""
         self._unless_absent("delete_object", key)
 
-    def presign(self, operation: str, key: str, **values: Any) -> str:
-        """A URL that lets whoever has it do this one operation for ten minutes. It is a secret: log it nowhere."""
+    def presign(self, operation: str, key: str, *, seconds: int | None = None, **values: Any) -> str:
+        """A URL that lets whoever has it do this one operation for ten minutes, or ``seconds``. It is a secret: log it nowhere."""
         with _translated(f"presign {operation} {key}"):
             url: str = self._signer.generate_presigned_url(
-                operation, Params={"Bucket": self._name, "Key": self._prefix + key, **values}, ExpiresIn=GRANT_SECONDS
+                operation,
+                Params={"Bucket": self._name, "Key": self._prefix + key, **values},
+                ExpiresIn=GRANT_SECONDS if seconds is None else seconds,
             )
         return url
 
     def presign_download(self, key: str, *, disposition: str, media_type: str) -> str:
-        """The same for a GET of an object, in a twentieth of the time: a pull asks for it for each file."""
-        named = {"ResponseContentDisposition": disposition, "ResponseContentType": media_type}
+        """The same for a GET that begins within a minute, in a twentieth of the time: a pull asks for each file."""
+        named: dict[str, Any] = {"ResponseContentDisposition": disposition, "ResponseContentType": media_type}
+        named["seconds"] = DOWNLOAD_SECONDS
         said = {"response-content-disposition": disposition, "response-content-type": media_type}
         with _translated(f"presign get_object {key}"):
             if self._downloads.learn(self._prefix + key, said, lambda: self.presign("get_object", key, **named)):

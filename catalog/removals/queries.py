@@ -3,11 +3,12 @@
 from collections.abc import Iterable
 from typing import Any
 
+from django.db.models import Q
+
 from catalog.accounts.querysets import Actor
 from catalog.accounts.services import role_in
-from catalog.adapters.models import Adapter, File, Revision, RevisionState
+from catalog.adapters.models import Adapter, Blob, File, Revision, RevisionState
 from catalog.errors import Gone, InvalidInput, NotFound
-from catalog.families.models import Family
 from catalog.names import fold, split_full_name, split_reference
 from catalog.removals.models import Removal, Withdrawal, WithdrawnFile
 
@@ -63,18 +64,20 @@ def withdrawn_digests(actor: Actor, digests: Iterable[str]) -> list[WithdrawnFil
             raise InvalidInput(detail=f"{digest[:80]!r} is no SHA-256 in lower-case hexadecimal", field="sha256")
     known = Withdrawal.objects.known_to(actor).values("pk")
     files = WithdrawnFile.objects.filter(sha256__in=wanted, withdrawal__in=known).order_by("pk")
-    related = ("withdrawal__revision__adapter__namespace", "withdrawal__revision__version")
+    related = (
+        "withdrawal__revision__adapter__namespace",
+        "withdrawal__revision__version",
+        "withdrawal__basis__family__namespace",
+    )
     by_digest = {file.sha256: file for file in files.select_related(*related)}
     return [file for digest, file in by_digest.items() if not _is_offered(digest)]
 
 
 def named_to(actor: Actor, rows: list[Withdrawal]) -> list[Withdrawal]:
-    """Those of which ``actor`` may know: revisions that he might see, bases of families that he sees."""
-    ids = [row.pk for row in rows]
-    known = set(Withdrawal.objects.known_to(actor).filter(pk__in=ids).values_list("pk", flat=True))
-    families = Family.objects.visible_to(actor).values("pk")
-    known |= set(Withdrawal.objects.filter(pk__in=ids, basis__family__in=families).values_list("pk", flat=True))
-    return [row for row in rows if row.pk in known]
+    """Those of which ``actor`` may know."""
+    known = Withdrawal.objects.known_to(actor).filter(pk__in=[row.pk for row in rows]).values_list("pk", flat=True)
+    ids = set(known)
+    return [row for row in rows if row.pk in ids]
 
 
 def find_removals(actor: Actor) -> Any:
@@ -108,4 +111,6 @@ def _may_know(actor: Actor, adapter: Adapter) -> bool:
 
 
 def _is_offered(sha256: str) -> bool:
-    return File.objects.filter(blob_id=sha256, revision__state__in=_IS_SHOWN).exists()
+    """Whether a revision, or a basis or a member on one, still hands these bytes out."""
+    on_bases = Blob.objects.filter(Q(bases__isnull=False) | Q(fits__isnull=False), pk=sha256)
+    return File.objects.filter(blob_id=sha256, revision__state__in=_IS_SHOWN).exists() or on_bases.exists()

@@ -2,7 +2,9 @@
 
 from typing import TYPE_CHECKING
 
+from django.apps import apps
 from django.db import models
+from django.db.models import Q
 
 from catalog.access.querysets import origins_seen, readable
 from catalog.accounts.querysets import Actor, is_staff, namespaces_of
@@ -15,9 +17,11 @@ class WithdrawalQuerySet(models.QuerySet["Withdrawal", "Withdrawal"]):
     """Withdrawals by who may know of them."""
 
     def known_to(self, actor: Actor) -> "WithdrawalQuerySet":
-        """Of revisions that the actor may see, or might before they were withdrawn."""
-        seen = readable(actor, "revision") & origins_seen(actor, "revision_id")
-        return self.filter(seen, revision__isnull=False)
+        """Of revisions that the actor may see, or might before they were withdrawn; and of bases that he may see."""
+        # Looked up by name: the models import this file.
+        bases = apps.get_model("families", "Basis")._default_manager
+        seen = Q(revision__isnull=False) & readable(actor, "revision") & origins_seen(actor, "revision_id")
+        return self.filter(seen | Q(basis__in=bases.visible_to(actor).values("pk")))
 
 
 class RemovalQuerySet(models.QuerySet["Removal", "Removal"]):

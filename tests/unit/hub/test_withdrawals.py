@@ -2,8 +2,9 @@
 
 import pytest
 
+from tests.unit.catalog.based import hold_basis
 from tests.unit.catalog.deriving import publish_merge
-from tests.unit.catalog.factories import lora_files, make_namespace, make_user, publish
+from tests.unit.catalog.factories import lora_files, make_base, make_namespace, make_user, publish
 from tests.unit.hub.calling import API, assert_error, client_of
 
 pytestmark = pytest.mark.django_db
@@ -111,3 +112,23 @@ def test_owners_alone_withdraw_and_give_a_reason(owner, parent):
     assert_error(client_of(owner).post(f"{PARENT}/withdraw", {}), 400, "invalid_input")
     assert_error(client_of(owner).post(f"{PARENT}/withdraw", WHY | {"derived": "keep"}), 400, "invalid_input")
     assert client_of(None).get(PARENT).json()["versions"] == ["1.0.0"]
+
+
+def test_a_withdrawn_basis_says_so_and_its_digests_are_taken_back(owner, parent, tmp_path):
+    basis = hold_basis(owner, make_base(owner), tmp_path, fitted=[parent], projected=[])
+    digests = [basis.blob_id, basis.fits.get().blob_id]
+    file = f"{API}/families/lab/family/bases/1/file"
+    assert client_of(None).get(file).status_code == 200
+    done = client_of(owner).post(f"{PARENT}/versions/1.0.0/withdraw", WHY).json()
+    assert [row["name"] for row in done["withdrawn"]] == ["lab/parent@1.0.0", "lab/family@1"]
+    for path in (
+        file,
+        f"{API}/families/lab/family/plan?basis=1",
+        f"{API}/adapters/lab/parent/compressed?version=1.0.0",
+    ):
+        refusal = client_of(None).get(path)
+        assert_error(refusal, 410, "withdrawn")
+        assert WHY["reason"] in refusal.json()["detail"]
+    taken_back = client_of(None).post(f"{API}/withdrawn-digests", {"sha256": digests}).json()["withdrawn"]
+    assert {line["sha256"] for line in taken_back} == set(digests)
+    assert {line["name"] for line in taken_back} == {"lab/family@1"}

@@ -106,10 +106,16 @@ def test_every_url_ends_within_ten_minutes_and_names_no_secret(store, multipart,
         assert swift.secret_key not in url
 
 
+def test_what_is_withdrawn_can_be_fetched_for_a_minute_at_most(store, multipart):
+    put(store)
+    url = store.direct.blob_url(SHA256, filename="a.bin")
+    assert int(parse_qs(urlsplit(url).query)["X-Amz-Expires"][0]) <= 60
+
+
 def test_a_url_that_ran_out_opens_nothing(store, multipart, monkeypatch):
     import time
 
-    monkeypatch.setattr("storage.s3_bucket.GRANT_SECONDS", 1)
+    monkeypatch.setattr("storage.s3_bucket.DOWNLOAD_SECONDS", 1)
     put(store)
     url = store.direct.blob_url(SHA256, filename="a.bin")
     time.sleep(2.1)
