@@ -65,7 +65,7 @@ class Bucket:
         self._unless_absent("delete_object", key)
 
     def presign(self, operation: str, key: str, *, seconds: int | None = None, **values: Any) -> str:
-        """A URL that lets whoever has it do this one operation for ten minutes, or ``seconds``. It is a secret: log it nowhere."""
+        """A URL for this one operation, good for ten minutes or for ``seconds``. It is a secret: log it nowhere."""
         with _translated(f"presign {operation} {key}"):
             url: str = self._signer.generate_presigned_url(
                 operation,

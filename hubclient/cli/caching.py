@@ -35,4 +35,6 @@ def check(
     else:
         output.table(("digest", "what", "why"), ((row["sha256"][:12], row["name"], row["reason"]) for row in found))
     if found and (folder is not None or is_kept):
+        if is_json:
+            raise typer.Exit(1)
         raise WithdrawnError(f"{len(found)} files here were withdrawn.", hint="Delete them.")
