@@ -9,6 +9,7 @@ from catalog.adapters.models import Revision
 from catalog.jobs.heartbeats import beat
 from catalog.jobs.models import Job
 from catalog.jobs.services import claim, fail, submit
+from tests.unit.frontend.derived import merged, removed  # noqa: F401  (a fixture, found by name)
 
 WIDTHS = (360, 1280)
 LONG = "w" * 96
@@ -29,7 +30,7 @@ def dead_letter(revision: Revision) -> str:
 
 
 @pytest.fixture
-def paths(catalog, published, pending, measured):
+def paths(catalog, published, pending, measured, merged):  # noqa: F811
     """One address of each kind of page, with names as long as they may be."""
     card = f"# Title\n\n| {LONG} | b |\n|---|---|\n| 1 | 2 |\n\n```\n{LONG * 3}\n```\n\n![far](https://elsewhere.example/p.png)"
     finding = {
@@ -63,6 +64,10 @@ def paths(catalog, published, pending, measured):
         "/jobs/workers",
         "/settings/tokens",
         "/team/sentiment",
+        "/team/merged",
+        "/team/ner-de/manage",
+        "/removals/",
+        f"/removals/{removed(catalog, LONG).pk}",
         "/evaluation-sets/",
         "/evaluation-sets/team/films",
         "/evaluation-sets/team/prose",
