@@ -201,7 +201,7 @@ def test_a_crash_costs_one_group_of_modules_and_no_more(owner, monkeypatch, sett
 
 def test_a_member_that_vanishes_during_the_job_ends_it_without_a_trace(owner, monkeypatch):
     import workers.families.compressing as compressing
-    from catalog.adapters.publication import delete_adapter
+    from catalog.removals.withdrawing import delete_adapter
 
     family = make_family(owner)
     real = compressing.run
