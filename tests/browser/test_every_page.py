@@ -6,10 +6,14 @@ from selenium.webdriver.common.by import By
 
 from catalog.accounts.models import User
 from catalog.adapters.models import Revision
+from catalog.evaluations.models import Evaluation, Uncertainty
+from catalog.evaluations.withdrawing import withdraw_set
 from catalog.jobs.heartbeats import beat
 from catalog.jobs.models import Job
 from catalog.jobs.services import claim, fail, submit
 from tests.unit.frontend.derived import merged, removed  # noqa: F401  (a fixture, found by name)
+from tests.unit.catalog.measuring import make_set, measure
+from tests.unit.frontend.measured import COSTS, ROWS, right
 
 WIDTHS = (360, 1280)
 LONG = "w" * 96
@@ -27,6 +31,24 @@ def dead_letter(revision: Revision) -> str:
         fail(claimed, code="child_died", detail="the child ended without a result (SIGKILL)" * 3, is_final=False)
         Job.objects.filter(pk=job.pk).update(available_at=timezone.now())
     return str(job.pk)
+
+
+def look_closer(catalog, measured):
+    """More of what can be measured: noise, layers, a language adapter beside, and rows that were withdrawn."""
+    second, layers = measured.second, [{"layer": at, "effect": 0.0123, "score_without": 0.8} for at in range(24)]
+    inside = {"activation_density": 0.31, "activation_density_base": 0.42, "layers": layers, "rows": 40}
+    Evaluation.objects.filter(pk=second.pk).update(efficiency=COSTS | {"analysis": inside})
+    numbers = {"accuracy": 0.9, "ece": 0.1234, "nll": 0.45678}
+    common = {"revision": second.revision, "settings": {"samples": 10, "seed": 0}}
+    found = {"state": "measured", "sigma": 0.0123, "before": numbers, "after": numbers, "measured_at": timezone.now()}
+    Uncertainty.objects.create(set_revision=measured.films, **common, **found)
+    refusal = {"code": "anchor_missing", "detail": f"the set {LONG} has no split to search on"}
+    Uncertainty.objects.create(set_revision=measured.exam, **common, state="failed", error=refusal)
+    german = catalog.push(catalog.writer, f"team/g{LONG[1:]}", "1.0.0", approve=catalog.owner)
+    measure(second.revision, measured.films, right(0.925, 3), answers=["positive"] * 40, companion=german)
+    gone = make_set(catalog.team, "withdrawn", rows=ROWS)
+    measure(second.revision, gone, right(0.5))
+    withdraw_set(catalog.owner, gone.evaluation_set, reason=f"{LONG} is in it")
 
 
 @pytest.fixture
@@ -48,6 +70,7 @@ def paths(catalog, published, pending, measured, merged):  # noqa: F811
     long = catalog.push(catalog.writer, f"team/{LONG}", "1.0.0", card=card, report=report, summary="s" * 300)
     pending = Revision.objects.get(pk=pending.pk)
     User.objects.filter(username="owner").update(is_staff=True)
+    look_closer(catalog, measured)
     return [
         "/",
         "/search",
@@ -61,6 +84,7 @@ def paths(catalog, published, pending, measured, merged):  # noqa: F811
         f"/jobs/{dead_letter(pending)}",
         "/jobs/",
         "/jobs/?show=dead",
+        "/jobs/?show=seen",
         "/jobs/workers",
         "/settings/tokens",
         "/team/sentiment",
@@ -71,6 +95,7 @@ def paths(catalog, published, pending, measured, merged):  # noqa: F811
         "/evaluation-sets/",
         "/evaluation-sets/team/films",
         "/evaluation-sets/team/prose",
+        "/evaluation-sets/team/withdrawn",
         f"/evaluations/{measured.second.pk}",
         f"/evaluations/{measured.failed.pk}",
         "/compare",

@@ -124,7 +124,7 @@ def test_an_adapters_page_shows_how_much_noise_it_bears(measured, stranger):
     Uncertainty.objects.create(set_revision=measured.exam, **common, state="failed", error=refusal)
     text = words(section(text_of(stranger.get("/team/sentiment")), "uncertainty"))
     assert f"team/films@1 measured {now:%Y-%m-%d}, 10 samples, seed 0" in text
-    assert "0.0200 0.900 0.895 0.200 0.100 0.600 0.400" in text
+    assert "0.0200 0.900 → 0.895 0.200 → 0.100 0.600 → 0.400" in text
     assert "team/exam@1 failed anchor_missing the set has no split to search on" in text
     assert 'id="uncertainty"' not in text_of(stranger.get("/team/sentiment/versions/1.0.0"))
     measured.films.evaluation_set.visibility = "private"

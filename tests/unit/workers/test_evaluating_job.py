@@ -7,12 +7,13 @@ from typing import Any
 import pytest
 
 from catalog.adapters.models import Revision
+from catalog.adapters.publication import record_verdict
 from catalog.evaluations.models import Evaluation
 from catalog.evaluations.queries import predictions_of
 from catalog.evaluations.requesting import request_evaluations
 from catalog.jobs.models import Job, JobState
 from tests.unit.catalog.evaluating import classifier, json_lines, make_set
-from tests.unit.catalog.factories import make_base, make_namespace, make_user
+from tests.unit.catalog.factories import make_base, make_namespace, make_user, push
 from tests.unit.workers.small_models import make_adapter, sentences
 from tests.unit.workers.small_models import make_base as make_small_model
 from workers import supervisor
@@ -128,3 +129,24 @@ def test_one_that_kills_its_child_is_found_by_halving_and_the_others_are_measure
     }  # fmt: skip
     assert states["a2"].error["code"] == "resource_limit"
     assert sorted(sizes, reverse=True) == [4, 2, 2, 1, 1]
+
+
+def test_a_companion_goes_along_to_the_child(base, weights, tmp_path):
+    task = pushed(base, weights, tmp_path / "1", seed=1)
+    folder = make_adapter(weights, tmp_path / "2", seed=2, task="FEATURE_EXTRACTION")
+    files = {path.name: path.read_bytes() for path in folder.iterdir()}
+    inspection = {"verdict": "accepted", "facts": {"method": "lora", "rank": 4}, "findings": []}
+    second = push(base.created_by, files, "lab/german", version="1.0.0")
+    record_verdict(second, inspection=inspection, base=base)
+    alone, _ = asked(base, task)
+    [joint] = request_evaluations(
+        base.created_by,
+        adapters=[task],
+        companion=f"lab/german@{second.commit_id}",
+        evaluation_set="lab/mood",
+        settings=alone.settings,
+    ).evaluations
+    assert supervise(queue="gpu")
+    joint.refresh_from_db()
+    assert joint.state == "measured", joint.error
+    assert joint.predictions_digest != alone.predictions_digest
