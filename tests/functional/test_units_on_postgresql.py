@@ -35,6 +35,8 @@ FILES = {
         "catalog/test_evaluation_recording.py",
         "hub/test_evaluations.py",
         "hub/test_evaluation_policies.py",
+        "hub/test_evaluation_companions.py",
+        "catalog/test_sets_that_change.py",
     ),
     "search and pages": (
         "catalog/test_compiled_queries.py",
