@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from .connection import Connection
 from .errors import WaitTimeoutError, error_of_job
+
+if TYPE_CHECKING:
+    from .connection import Connection
 
 FIRST_DELAY_SECONDS = 0.15
 LONGEST_DELAY_SECONDS = 5.0

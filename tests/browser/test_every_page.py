@@ -11,8 +11,8 @@ from catalog.evaluations.withdrawing import withdraw_set
 from catalog.jobs.heartbeats import beat
 from catalog.jobs.models import Job
 from catalog.jobs.services import claim, fail, submit
-from tests.unit.frontend.derived import merged, removed  # noqa: F401  (a fixture, found by name)
 from tests.unit.catalog.measuring import make_set, measure
+from tests.unit.frontend.derived import merged, removed  # noqa: F401  (a fixture, found by name)
 from tests.unit.frontend.measured import COSTS, ROWS, right
 
 WIDTHS = (360, 1280)
