@@ -6,7 +6,7 @@ from typing import Any
 from catalog.errors import InvalidInput
 
 METHODS = ("jd_full", "jd_diag", "clustered", "eigenlorax", "individual")
-DTYPES = ("float32", "float16", "bfloat16", "int8", "int4")
+DTYPES = ("float32", "float16", "bfloat16", "int8", "int4", "int1")
 QUEUES = ("cpu", "gpu")
 # One of them says how large the basis is: shared rank k, bytes of everything, or the mean error of every module.
 SIZES = ("rank", "bytes", "error")

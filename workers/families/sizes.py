@@ -4,7 +4,14 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from math import prod
 
-_VALUE_BYTES = {"float32": 4.0, "float16": 2.0, "bfloat16": 2.0, "int8": 1.0 + 2 / 64, "int4": 0.5 + 2 / 64}
+_VALUE_BYTES = {
+    "float32": 4.0,
+    "float16": 2.0,
+    "bfloat16": 2.0,
+    "int8": 1.0 + 2 / 64,
+    "int4": 0.5 + 2 / 64,
+    "int1": 0.125 + 2 / 64,
+}
 # Headers and descriptions, a little more than what they take: a budget must hold.
 _FILE_BYTES, _NAME_BYTES, _MATRIX_BYTES = 700, 3, 120
 

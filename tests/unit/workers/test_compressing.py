@@ -52,12 +52,12 @@ METHODS = [
     {"method": "jd_full", "rank": 16},
     {"method": "jd_diag", "rank": 32},
     {"method": "clustered", "clusters": 2, "rank": 8},
-    {"method": "eigenlorax", "rank": 16},
+    pytest.param({"method": "eigenlorax", "rank": 16}, marks=pytest.mark.literature("EigenLoRAx"), id="eigenlorax"),
     {"method": "individual", "rank": 4},
 ]
 
 
-@pytest.mark.parametrize("options", METHODS, ids=lambda options: options["method"])
+@pytest.mark.parametrize("options", METHODS, ids=lambda options: str(options.get("method")))
 def test_every_method_gives_members_back_as_closely_as_it_says(owner, tmp_path, options):
     family = make_family(owner)
     basis = compressed(owner, family, **options)
@@ -284,3 +284,37 @@ def test_progress_tells_the_module_and_the_time_left(owner, monkeypatch):
     compressed(owner, make_family(owner), rank=8)
     assert any(note.startswith("module 1 of 4") for note in notes), notes
     assert any("left" in note for note in notes if note.startswith("module 4 of 4")), notes
+
+
+def test_a_cuda_device_and_the_cpu_make_the_same_basis_up_to_rounding(owner, settings):
+    if not torch.cuda.is_available():
+        pytest.skip("needs a CUDA device")
+    settings.HUB_DEVICE_CHILD_MEMORY_BYTES = 32 << 30
+    family = make_family(owner)
+    first, second = compressed(owner, family, rank=8), compressed(owner, family, rank=8, queue="gpu")
+    assert (first.made_with["device"], second.made_with["device"]) == ("cpu", "cuda")
+    for ours, theirs in zip(first.fits.all(), second.fits.all(), strict=True):
+        assert ours.relative_squared_error == pytest.approx(theirs.relative_squared_error, rel=1e-3, abs=1e-6)
+
+
+def test_the_queue_of_devices_runs_the_same_job_on_whatever_there_is(owner):
+    basis = compressed(owner, make_family(owner), rank=8, queue="gpu")
+    assert (basis.state, basis.error) == (BasisState.READY, None)
+    assert basis.job is not None
+    assert basis.job.queue == "gpu"
+    assert basis.made_with["device"] == ("cuda" if torch.cuda.is_available() else "cpu")
+
+
+def test_narrow_coefficients_take_fewer_bytes_and_say_what_they_miss(owner, tmp_path):
+    family = make_family(owner)
+    half, narrow = compressed(owner, family, rank=8), compressed(owner, family, rank=8, coefficients="int4")
+    for before, after in zip(half.fits.all(), narrow.fits.all(), strict=True):
+        assert after.size_bytes < before.size_bytes
+        assert after.relative_squared_error > before.relative_squared_error
+    fit = narrow.fits.select_related("revision__adapter")[0]
+    seed = int(fit.revision.adapter.name[-1])
+    missed = total = 0.0
+    for module, found in given_back(narrow, fit, tmp_path).items():
+        A, B = factors(seed, module)
+        missed, total = missed + float((found - B @ A).square().sum()), total + float((B @ A).square().sum())
+    assert missed / total == pytest.approx(fit.relative_squared_error, rel=0.1)

@@ -130,6 +130,7 @@ def test_a_gate_that_cannot_measure_fails_the_basis_and_leaves_nothing(measured_
     assert not basis.fits.exists()
 
 
+@pytest.mark.literature("Compress then Serve")
 def test_a_new_version_is_projected_and_one_unlike_the_others_waits_for_a_refit():
     owner = make_user("owner", is_admin=True)
     make_namespace(owner)
