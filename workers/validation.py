@@ -19,6 +19,7 @@ from catalog.evidence.services import request_evidence
 from catalog.jobs.models import Job
 from catalog.plain import plain_value
 from catalog.similarity.recording import record_fingerprint
+from catalog.similarity.refusing import are_removed
 from catalog.store import blob_store
 from kernels.formats.adapter_config import is_local_path
 from kernels.formats.base_shapes import BaseShapes
@@ -64,7 +65,7 @@ class ValidateRevision:
         if base is not None and judged_against is None and base.state == BaseState.READY:
             raise ChildFailed("base_pending", f"{base} was registered meanwhile", is_final=False)
         if outcome["verdict"] == "accepted":
-            finding = _missing_base(base, outcome)
+            finding = _missing_base(base, outcome) or _removed(fingerprint)
             if finding:
                 outcome = {**outcome, "verdict": "refused", "findings": [finding, *outcome["findings"]]}
         else:
@@ -144,6 +145,18 @@ def _missing_base(base: BaseModel | None, outcome: dict[str, Any]) -> dict[str, 
         code = "base_undeclared"
         message = "The adapter does not say which base model it is for; a local path does not count."
     return {"code": code, "severity": "error", "message": message, "received": declared or None, "hint": hint}
+
+
+def _removed(fingerprint: dict[str, Any] | None) -> dict[str, Any] | None:
+    """What was removed for good does not come back in another file."""
+    if fingerprint is None or not are_removed(fingerprint["tensors_digest"]):
+        return None
+    return {
+        "code": "bytes_were_removed",
+        "severity": "error",
+        "message": "All tensors are those of an adapter that was removed from this hub for good.",
+        "hint": "Train without what had to be removed, and push that.",
+    }
 
 
 def _name_fitting_bases(outcome: dict[str, Any]) -> None:

@@ -11,6 +11,8 @@ from catalog.evaluations.withdrawing import withdraw_set
 from catalog.jobs.heartbeats import beat
 from catalog.jobs.models import Job
 from catalog.jobs.services import claim, fail, submit
+from catalog.similarity.models import Fingerprint
+from kernels.similarity.sketching import SKETCH_VERSION
 from tests.unit.catalog.measuring import make_set, measure
 from tests.unit.frontend.derived import merged, removed  # noqa: F401  (a fixture, found by name)
 from tests.unit.frontend.measured import COSTS, ROWS, right
@@ -51,6 +53,24 @@ def look_closer(catalog, measured):
     withdraw_set(catalog.owner, gone.evaluation_set, reason=f"{LONG} is in it")
 
 
+def alike(*revisions: Revision) -> None:
+    """Fingerprints of the same weights, so that each is a copy of the others."""
+    factors = {"a_norm": 1.2, "a_rank": 3.9, "b_norm": 0.2, "b_rank": 2.1, "a_start_ratio": 1.0}
+    for revision in revisions:
+        Fingerprint.objects.create(
+            revision=revision,
+            space="one",
+            version=SKETCH_VERSION,
+            tensors_digest=f"{revision.pk}",
+            layout="one",
+            update_code=bytes(range(1, 129)) * 4,
+            initial_a_code=bytes(range(1, 129)) * 2,
+            norm=float(revision.pk),
+            modules=4,
+            factors=factors,
+        )
+
+
 @pytest.fixture
 def paths(catalog, published, pending, measured, merged):  # noqa: F811
     """One address of each kind of page, with names as long as they may be."""
@@ -69,6 +89,7 @@ def paths(catalog, published, pending, measured, merged):  # noqa: F811
     }
     long = catalog.push(catalog.writer, f"team/{LONG}", "1.0.0", card=card, report=report, summary="s" * 300)
     pending = Revision.objects.get(pk=pending.pk)
+    alike(*Revision.objects.filter(adapter__namespace=catalog.team, state__in=("pending", "published")))
     User.objects.filter(username="owner").update(is_staff=True)
     look_closer(catalog, measured)
     return [
@@ -92,6 +113,7 @@ def paths(catalog, published, pending, measured, merged):  # noqa: F811
         "/team/ner-de/manage",
         "/removals/",
         f"/removals/{removed(catalog, LONG).pk}",
+        "/team/ner-de/versions/1.0.0/similar",
         "/evaluation-sets/",
         "/evaluation-sets/team/films",
         "/evaluation-sets/team/prose",
@@ -163,3 +185,10 @@ def test_the_page_is_whole_in_the_dark(browser, published):
     ground = browser.driver.execute_script("return getComputedStyle(document.body).backgroundColor")
     browser.driver.execute_cdp_cmd("Emulation.setEmulatedMedia", {"features": []})
     assert ground == "rgb(19, 20, 22)"
+
+
+def test_the_neighbours_of_an_adapter_arrive_on_its_page_by_themselves(browser, paths):
+    browser.open("/team/ner-de")
+    browser.wait(lambda driver: "Began at the same A" in driver.find_element(By.CSS_SELECTOR, "main").text)
+    assert browser.find("#similar-section .state").text == "copy"
+    assert browser.complaints() == []

@@ -5,6 +5,7 @@ from base64 import b64decode
 import pytest
 
 from catalog.jobs.models import Job, JobState
+from catalog.removals.removing import request_removal
 from catalog.similarity.models import Fingerprint
 from catalog.similarity.near import copies_of
 from catalog.similarity.recording import request_missing
@@ -86,6 +87,26 @@ def test_trouble_with_the_fingerprint_keeps_nothing_from_being_accepted(people, 
     assert validated(owner, likeness_files(1)).state == "pending"
     assert not Fingerprint.objects.exists()
     assert request_missing() == 1
+
+
+def test_removed_weights_do_not_come_back_in_another_file(people):
+    owner, writer = people
+    gone = validated(owner, likeness_files(1))
+    request_removal(owner, gone.adapter, reason="Its data may not be used.")
+    assert supervise(queue="cpu")
+    again = likeness_files(1, lora_dropout=0.5)
+    again["adapter_model.safetensors"] = rewrapped(again["adapter_model.safetensors"])
+    refused = validated(writer, again, "lab/back-again")
+    assert refused.state == "invalid"
+    assert refused.report["findings"][0]["code"] == "bytes_were_removed"
+    assert validated(writer, likeness_files(2), "lab/other").state == "pending"
+
+
+def rewrapped(weights: bytes) -> bytes:
+    """The same tensors in a file with other metadata."""
+    from safetensors.numpy import load, save
+
+    return save(load(weights), metadata={"trained_by": "somebody"})
 
 
 def test_a_file_without_pairs_is_skipped_by_name_and_still_has_a_digest(tmp_path):
