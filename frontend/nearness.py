@@ -29,7 +29,7 @@ class NearLine:
     tone: str
     cosine: str
     initial_a: str
-    notes: str
+    notes: list[str]
 
 
 def near_lines(rows: list[Near], revision: Revision) -> list[NearLine]:
@@ -71,16 +71,16 @@ def _is_alarming(found: Copies) -> bool:
 
 def _line(row: Near, revision: Revision) -> NearLine:
     word, tone = _WORDS[row.likeness]
-    return NearLine(
-        row.revision, word, tone, _cosine(row), f"{row.initial_a:.2f}", "; ".join(_notes(row, revision)) or "–"
-    )
+    return NearLine(row.revision, word, tone, _cosine(row), f"{row.initial_a:.2f}", _notes(row, revision))
 
 
 def _cosine(row: Near) -> str:
     if row.cosine is None or row.standard_error is None:
-        return "–"
+        return ""
     places = 4 if row.cosine >= 0.9 else 2
-    return f"{row.cosine:.{places}f} ± {row.standard_error:.{places}f}".replace("-", "−")
+    error = f"{row.standard_error:.{places}f}"
+    known = f"{row.cosine:.{places}f}".replace("-", "−")
+    return f"{known} ± {error}" if float(error) else known
 
 
 def _notes(row: Near, revision: Revision) -> list[str]:

@@ -71,7 +71,7 @@ def propose(
 
 
 def _row(row: dict[str, Any]) -> tuple[Any, ...]:
-    cosine = "" if row["cosine"] is None else f"{row['cosine']:.4f} ± {row['standard_error']:.4f}"
+    cosine = "" if row["cosine"] is None else f"{row['cosine']:.4f} +- {row['standard_error']:.4f}"
     return (
         _name(row["revision"]),
         _WORDS[row["likeness"]],

@@ -45,7 +45,7 @@ def run(live_server: Any, monkeypatch: Any, capsys: Any):
 def test_similar_lists_the_nearest_and_names_those_of_the_same_start(run):
     code, out, err = run("similar", "lab/mine@1.0.0")
     assert code == 0
-    assert out.splitlines()[0] == "lab/copy@1.0.0\tcopy\t1.0000 ± 0.0000\t2\t" + out.splitlines()[0].split("\t")[4]
+    assert out.splitlines()[0] == "lab/copy@1.0.0\tcopy\t1.0000 +- 0.0000\t2\t" + out.splitlines()[0].split("\t")[4]
     assert "began at the same A: lab/same-start@1.0.0 (1.00)" in err
     code, out, _ = run("similar", "lab/mine", "--least", "0.99", "--limit", "1", "--json")
     assert [row["revision"]["adapter"] for row in json.loads(out)["similar"]] == ["lab/copy"]
