@@ -104,9 +104,10 @@ def _card(argument: Mapping[str, Any], weights: list[float], notes: list[str], s
     told = settings_line(recipe, _SETTINGS)
     intro = f"A merge of {len(parents)} adapters by `{recipe['method']}`" + (f" ({told})." if told else ".")
     if searched is not None:
+        # The set may be private where the result is not: derivation and page name it to those who may see it.
         intro += (
-            f" The weights were searched on {searched['rows']} rows of the split `{searched['split']}` of "
-            f"{recipe['search']['evaluation_set']}, in {searched['tried']} tries (LoraHub)."
+            f" The weights were searched on {searched['rows']} rows of the split `{searched['split']}` of an "
+            f"evaluation set, in {searched['tried']} tries (LoraHub)."
         )
     table = parents_table(parents, weights=weights)
     return card_of(argument, title="A merged adapter", intro=intro, table=table, notes=notes)
