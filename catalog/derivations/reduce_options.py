@@ -61,10 +61,11 @@ OPERATIONS: dict[str, Operation] = {
             "scope": one_of("tensor", "module", "adapter"),
             "by": one_of("magnitude", "random"),
             "is_balanced": truth,
+            "is_packed": truth,
             "seed": whole(0, (1 << 62) - 1),
         },
         ("density",),
-        {"scope": "tensor", "by": "magnitude", "is_balanced": True, "seed": 0},
+        {"scope": "tensor", "by": "magnitude", "is_balanced": True, "is_packed": False, "seed": 0},
     ),
     "quantise": Operation(
         "factors in 8, 4 or 1 bit a value, with a scale for each group",
@@ -72,9 +73,10 @@ OPERATIONS: dict[str, Operation] = {
             "bits": lambda name, value: one_of_numbers(name, value, (1, 4, 8)),
             "group_size": whole(1, 1 << 20),
             "is_balanced": truth,
+            "is_packed": truth,
         },
         ("bits",),
-        {"group_size": 64, "is_balanced": True},
+        {"group_size": 64, "is_balanced": True, "is_packed": False},
     ),
 }
 

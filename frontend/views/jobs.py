@@ -13,6 +13,7 @@ from django.views.decorators.http import require_POST
 
 from catalog.accounts.models import User
 from catalog.accounts.querysets import is_staff
+from catalog.derivations.merging import PREVIEW_MERGE
 from catalog.errors import NotFound, NotPermitted
 from catalog.jobs.deciding import can_acknowledge, can_cancel, can_retry
 from catalog.jobs.events import events_of
@@ -20,6 +21,7 @@ from catalog.jobs.heartbeats import worker_lines
 from catalog.jobs.models import FINAL_STATES, Job
 from catalog.jobs.services import acknowledge, cancel, retry
 from catalog.paging import page_of
+from frontend.deriving import seen_of
 
 PAGE_ROWS = 50
 # What the list may be narrowed to: its name in the address, its title, and the condition.
@@ -77,6 +79,7 @@ def job_page(request: HttpRequest, job_id: UUID) -> HttpResponse:
         "can_cancel": not is_final and not job.is_cancel_requested and can_cancel(user, job),
         "can_retry": can_retry(user, job),
         "can_acknowledge": can_acknowledge(user, job),
+        "seen": seen_of(job.result) if job.kind == PREVIEW_MERGE and job.result else None,
     }
     return render(request, template, context)
 

@@ -79,6 +79,9 @@ def reduce(
     shorten: Annotated[int | None, typer.Option(min=1, metavar="RANK", help="First components (DyLoRA).")] = None,
     density: Annotated[float | None, typer.Option(help="Prune to this share of the entries.")] = None,
     bits: Annotated[int | None, typer.Option(help="Quantise to 8, 4 or 1 bit.")] = None,
+    is_packed: Annotated[
+        bool, typer.Option("--packed", help="Pruned or quantised: the packed form beside it.")
+    ] = False,
     seed: Seed = None,
     dtype: Dtype = None,
     visibility: Visibility = None,
@@ -95,8 +98,8 @@ def reduce(
         "--bytes": ("truncate", {"size_bytes": size_bytes}),
         "--ranks": ("subrank", {"ranks": _patterns(ranks) if ranks else None}),
         "--shorten": ("shorten", {"rank": shorten}),
-        "--density": ("prune", {"density": density, "seed": seed}),
-        "--bits": ("quantise", {"bits": bits}),
+        "--density": ("prune", {"density": density, "seed": seed, "is_packed": is_packed or None}),
+        "--bits": ("quantise", {"bits": bits, "is_packed": is_packed or None}),
     }
     given = [name for name, (_, options) in asked.items() if next(iter(options.values())) is not None]
     if len(given) != 1:

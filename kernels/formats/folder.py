@@ -23,7 +23,7 @@ _PLAIN_NAMES = frozenset(
     {"license", "licence", "notice", "readme", "copying", "authors", ".gitattributes", ".gitignore"}
 )
 _PREFERRED = ("adapter_model.safetensors", "adapter.safetensors", "adapters.safetensors")
-_COMPANIONS = frozenset({"model_head.safetensors", "model_adapter_fusion.safetensors"})
+_COMPANIONS = frozenset({"model_head.safetensors", "model_adapter_fusion.safetensors", "adapter_packed.safetensors"})
 _LFS_POINTER = b"version https://git-lfs"
 _ZIP, _PICKLE_PROTOCOLS = b"PK\x03\x04", frozenset({2, 3, 4, 5})
 _SAVE_SAFELY = "Save it as safetensors: model.save_pretrained(..., safe_serialization=True)."

@@ -2,12 +2,14 @@
 
 from .allocation import Allocation, allocate_ranks, truncate_to_budget
 from .nested import NestedEvidence, cut_prefix, nested_evidence
+from .packed_file import PACKED_NAME, read_packed, write_packed
 from .pruning import SparseAdapter, prune, sparse_from_tensors
 from .quantisation import QuantisedAdapter, quantise, quantised_from_tensors
 from .report import ModuleReport, Reduced, Report, distance
 from .truncation import truncate
 
 __all__ = [
+    "PACKED_NAME",
     "Allocation",
     "ModuleReport",
     "NestedEvidence",
@@ -22,7 +24,9 @@ __all__ = [
     "prune",
     "quantise",
     "quantised_from_tensors",
+    "read_packed",
     "sparse_from_tensors",
     "truncate",
     "truncate_to_budget",
+    "write_packed",
 ]

@@ -9,7 +9,19 @@ from typing import Any
 import torch
 
 from kernels.lowrank import LowRankUpdate, thin_forms
-from kernels.reduction import cut_prefix, distance, nested_evidence, prune, quantise, truncate, truncate_to_budget
+from kernels.reduction import (
+    PACKED_NAME,
+    QuantisedAdapter,
+    SparseAdapter,
+    cut_prefix,
+    distance,
+    nested_evidence,
+    prune,
+    quantise,
+    truncate,
+    truncate_to_budget,
+    write_packed,
+)
 from kernels.reduction.report import Progress, Reduced
 from workers.computing import Report
 from workers.derivations.card import card_of, parents_table, settings_line
@@ -58,6 +70,9 @@ def reduce(argument: Mapping[str, Any], report: Report) -> dict[str, Any]:
             dtype=dtype,
             task_type=task_type_of([member]),
         )
+        if recipe.get("is_packed"):
+            assert isinstance(reduced, SparseAdapter | QuantisedAdapter), "the options saw to it"
+            said["packed_bytes"] = write_packed(Path(argument["out"]) / PACKED_NAME, reduced)
         said |= {
             "heads": heads.report,
             "dtype": str(dtype).removeprefix("torch."),

@@ -13,6 +13,7 @@ from catalog.derivations.models import Derivation, DerivationKind, Parent
 from catalog.jobs.models import Job
 from catalog.jobs.services import submit
 from catalog.uploads.metadata import Metadata
+from storage import BlobReceipt
 from tests.unit.catalog.factories import accept, lora_files
 
 
@@ -33,12 +34,22 @@ def open_merge(actor: User, target: Adapter, *parents: Revision, version: str = 
 
 def finish_merge(job: Job, folder: Path, *, seed: int = 9, **report: Any) -> Derivation:
     """Keep files as if the job had written them: small, valid, and others than the parents'."""
+    return record_merge(job, store_made(folder, seed=seed), **report)
+
+
+def store_made(folder: Path, *, seed: int = 9) -> dict[str, BlobReceipt]:
+    """Put such files into the store, outside any transaction, as the supervisor does."""
     folder.mkdir(parents=True, exist_ok=True)
     for path, data in lora_files(seed=seed).items():
         (folder / path).write_bytes(data)
+    return store_folder(folder)
+
+
+def record_merge(job: Job, receipts: dict[str, BlobReceipt], **report: Any) -> Derivation:
+    """Commit what was stored as the draft that waits for ``job``."""
     return record_made(
         job,
-        receipts=store_folder(folder),
+        receipts=receipts,
         metadata=Metadata(base="tiny/llama"),
         card={},
         card_text="Merged.",

@@ -13,6 +13,7 @@ from catalog.derivations.reducing import request_extraction, request_reduction
 from catalog.derivations.reproducing import request_reproduction
 from catalog.derivations.targets import Target
 from catalog.jobs.models import JobState
+from catalog.store import blob_store
 from tests.unit.catalog.factories import PROJECTION, WIDTH, make_base, make_namespace, make_user
 from tests.unit.workers.test_merging_job import HEAD, published, tensors_of, text_of, update_of, with_head
 from workers.supervisor import supervise
@@ -46,6 +47,9 @@ def distance(derivation: Derivation, before: Any) -> float:
     return float(torch.linalg.norm(update_of(derivation.revision) - before) / torch.linalg.norm(before))
 
 
+@pytest.mark.literature("DyLoRA")
+@pytest.mark.literature("LoNAS / Shears / SQFT (LoRA meets NAS)")
+@pytest.mark.literature("SparseAdapter")
 def test_every_operation_reports_the_error_of_what_it_stored_and_keeps_the_head(owner):
     one = published(owner, "one", with_head(1))
     before, head = update_of(one), tensors_of(one)[HEAD]
@@ -88,6 +92,27 @@ def test_a_size_in_bytes_is_kept_and_a_narrower_type_is_stored(owner):
     assert derivation.report["bytes_after"] <= 2 * 2 * WIDTH * 3
     assert derivation.report["dtype"] == "float16"
     assert {tensor.dtype for tensor in tensors_of(derivation.revision).values()} == {torch.float16}
+
+
+@pytest.mark.literature("SparseAdapter")
+@pytest.mark.literature("1-bit adapters (Precision Redundancy)")
+@pytest.mark.parametrize(
+    ("operation", "wanted"), [("prune", {"density": 0.25}), ("quantise", {"bits": 1, "group_size": 8})]
+)
+def test_the_packed_form_lies_beside_the_weights_and_reads_the_same(owner, tmp_path, operation, wanted):
+    from kernels.reduction import read_packed
+
+    published(owner, "one", seed=1)
+    derivation = reduced(owner, operation, is_packed=True, **wanted)
+    revision = derivation.revision
+    assert revision is not None
+    packed = tmp_path / "adapter_packed.safetensors"
+    packed.write_bytes(b"".join(blob_store().read(revision.files.get(path=packed.name).blob_id)))
+    assert derivation.report["packed_bytes"] == packed.stat().st_size
+    assert torch.allclose(read_packed(packed)[PROJECTION].dense().double(), update_of(revision), atol=1e-6)
+    assert supervise(queue="cpu")
+    revision.refresh_from_db()
+    assert revision.state == "published", revision.report
 
 
 def test_a_pattern_that_no_module_matches_ends_the_job_with_a_code_and_nothing_made(owner):
