@@ -44,6 +44,7 @@ def reduced(owner: User, operation: str, **wanted: Any) -> Derivation:
 
 def distance(derivation: Derivation, before: Any) -> float:
     """Relative error of the stored update, measured here."""
+    assert derivation.revision is not None
     return float(torch.linalg.norm(update_of(derivation.revision) - before) / torch.linalg.norm(before))
 
 
