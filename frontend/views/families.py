@@ -86,7 +86,7 @@ def shown_basis(request: HttpRequest, family: Family) -> dict[str, Any]:
         ),
         "worst_modules": worst_modules(basis),
         "waiting": waiting,
-        "job": Job.objects.visible_to(request.user).filter(pk=(waiting or basis).job_id).first(),
+        "job": Job.objects.visible_to(request.user).filter(pk__in=[(waiting or basis).job_id]).first(),
     }
 
 

@@ -69,7 +69,7 @@ def add_to_family(request: HttpRequest, namespace: str, name: str) -> HttpRespon
 def give_consent(request: HttpRequest, namespace: str, name: str) -> HttpResponse:
     """Give or refuse an adapter's consent. Raises NotFound and NotPermitted."""
     family = require_family(request, namespace, name)
-    member = get_member(request.user, family, request.POST.get("adapter", ""))
+    member = get_member(cast(User, request.user), family, request.POST.get("adapter", ""))
     decided = decide_consent(cast(User, request.user), member, is_given=request.POST.get("consent") == "given")
     messages.success(request, f"Consent for {member.adapter} is {decided.consent}.")
     return redirect("family", namespace, name)

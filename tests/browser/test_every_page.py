@@ -13,6 +13,9 @@ from catalog.jobs.models import Job
 from catalog.jobs.services import claim, fail, submit
 from catalog.similarity.models import Fingerprint
 from kernels.similarity.sketching import SKETCH_VERSION
+from tests.unit.catalog.factories import make_namespace, make_user
+from tests.unit.catalog.families import make_family
+from tests.unit.catalog.kept_bases import keep_basis
 from tests.unit.catalog.measuring import make_set, measure
 from tests.unit.frontend.derived import merged, removed  # noqa: F401  (a fixture, found by name)
 from tests.unit.frontend.measured import COSTS, ROWS, right
@@ -72,7 +75,17 @@ def alike(*revisions: Revision) -> None:
 
 
 @pytest.fixture
-def paths(catalog, published, pending, measured, merged):  # noqa: F811
+def family():
+    """A family with a basis, its curve, and a name as long as it may be."""
+    keeper = make_user("keeper")
+    make_namespace(keeper, is_review_required=False)
+    made = make_family(keeper, 3, full_name=f"lab/{LONG}", summary="s" * 300)
+    keep_basis(made)
+    return made
+
+
+@pytest.fixture
+def paths(catalog, published, pending, measured, merged, family):  # noqa: F811
     """One address of each kind of page, with names as long as they may be."""
     card = f"# Title\n\n| {LONG} | b |\n|---|---|\n| 1 | 2 |\n\n```\n{LONG * 3}\n```\n\n![far](https://elsewhere.example/p.png)"
     finding = {
@@ -118,6 +131,9 @@ def paths(catalog, published, pending, measured, merged):  # noqa: F811
         "/evaluation-sets/team/films",
         "/evaluation-sets/team/prose",
         "/evaluation-sets/team/withdrawn",
+        "/families/",
+        "/families/new",
+        f"/families/{family}",
         f"/evaluations/{measured.second.pk}",
         f"/evaluations/{measured.failed.pk}",
         "/compare",
