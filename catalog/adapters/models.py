@@ -6,26 +6,15 @@ from django.db.models import Q
 from django.db.models.functions import Now
 
 from catalog.adapters.querysets import AdapterQuerySet, BlobQuerySet, RevisionQuerySet
-from catalog.names import fold
+from catalog.named import Named
+from catalog.named import Visibility as Visibility
 
 
-class Visibility(models.TextChoices):
-    """Who may see an adapter once it is published."""
-
-    PUBLIC = "public"
-    PRIVATE = "private"
-
-
-class Adapter(models.Model):
+class Adapter(Named):
     """A name under which revisions are published. A deleted one stays as a tombstone: no name is given out twice."""
 
     namespace = models.ForeignKey("accounts.Namespace", on_delete=models.PROTECT, related_name="adapters")
-    name = models.CharField(max_length=96)
-    folded = models.CharField(max_length=96, editable=False)
-    visibility = models.CharField(max_length=16, choices=Visibility, default=Visibility.PUBLIC)
-    summary = models.CharField(max_length=300, blank=True)
     default_version = models.ForeignKey("Version", null=True, blank=True, on_delete=models.SET_NULL, related_name="+")
-    created_at = models.DateTimeField(auto_now_add=True)
     updated_at = models.DateTimeField(auto_now=True)
     deleted_at = models.DateTimeField(null=True, blank=True)
 
@@ -33,19 +22,6 @@ class Adapter(models.Model):
 
     class Meta:
         constraints = [models.UniqueConstraint(fields=["namespace", "folded"], name="one_adapter_per_folded_name")]
-
-    def save(self, *args: object, **kwargs: object) -> None:
-        """Keep the folded form in step with the name."""
-        self.folded = fold(self.name)
-        super().save(*args, **kwargs)  # type: ignore[arg-type]
-
-    @property
-    def full_name(self) -> str:
-        """``namespace/name``, as people type it."""
-        return f"{self.namespace.name}/{self.name}"
-
-    def __str__(self) -> str:
-        return self.full_name
 
 
 class BlobState(models.TextChoices):

@@ -4,13 +4,14 @@ The version before is the newest published one. Where that one could not be meas
 compare with, and the score alone is enough.
 """
 
-from catalog.adapters.models import Revision, VersionState, Visibility
+from catalog.adapters.models import Revision, VersionState
 from catalog.derivations.measuring import due_measurements, require_measured
 from catalog.errors import Conflict
 from catalog.evaluations.answers import unpack
 from catalog.evaluations.flips import find_flips
 from catalog.evaluations.models import Evaluation, EvaluationState, Policy, SetRevision
 from catalog.evaluations.scores import IS_WHOLE
+from catalog.named import Visibility
 
 # Scores are means of rows: what differs in the last bits is the same.
 _SAME = 1e-9

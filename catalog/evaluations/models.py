@@ -6,9 +6,8 @@ from django.conf import settings
 from django.db import models
 from django.db.models import Q
 
-from catalog.adapters.models import Visibility
 from catalog.evaluations.querysets import EvaluationQuerySet, EvaluationSetQuerySet, UncertaintyQuerySet
-from catalog.names import fold
+from catalog.named import Named
 
 
 class Harness(models.TextChoices):
@@ -22,15 +21,10 @@ class Harness(models.TextChoices):
     LANGUAGE_MODEL = "language_model"
 
 
-class EvaluationSet(models.Model):
+class EvaluationSet(Named):
     """A name for rows to measure on. Its revisions are immutable, and a score belongs to one of them."""
 
     namespace = models.ForeignKey("accounts.Namespace", on_delete=models.PROTECT, related_name="evaluation_sets")
-    name = models.CharField(max_length=96)
-    folded = models.CharField(max_length=96, editable=False)
-    visibility = models.CharField(max_length=16, choices=Visibility, default=Visibility.PUBLIC)
-    summary = models.CharField(max_length=300, blank=True)
-    created_at = models.DateTimeField(auto_now_add=True)
     withdrawn_at = models.DateTimeField(null=True, blank=True)
     withdrawal_reason = models.CharField(max_length=500, blank=True, db_default="")
 
@@ -39,19 +33,6 @@ class EvaluationSet(models.Model):
     class Meta:
         constraints = [models.UniqueConstraint(fields=["namespace", "folded"], name="one_set_per_folded_name")]
         ordering = ["namespace__name", "name"]
-
-    def save(self, *args: object, **kwargs: object) -> None:
-        """Keep the folded form in step with the name."""
-        self.folded = fold(self.name)
-        super().save(*args, **kwargs)  # type: ignore[arg-type]
-
-    @property
-    def full_name(self) -> str:
-        """``namespace/name``, as people type it."""
-        return f"{self.namespace.name}/{self.name}"
-
-    def __str__(self) -> str:
-        return self.full_name
 
 
 class SetRevision(models.Model):

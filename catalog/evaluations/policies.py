@@ -7,7 +7,7 @@ from django.db import IntegrityError, transaction
 
 from catalog.accounts.models import Namespace, Role, User
 from catalog.accounts.services import require_role
-from catalog.adapters.models import Revision, RevisionState, Visibility
+from catalog.adapters.models import Revision, RevisionState
 from catalog.adapters.publication import publish_revision
 from catalog.errors import Conflict, DomainError, InvalidInput
 from catalog.evaluations.fitting import require_fit, require_measurable, require_rows
@@ -19,6 +19,7 @@ from catalog.evaluations.options import read_settings
 from catalog.evaluations.queries import get_set_revision
 from catalog.evaluations.scores import IS_WHOLE
 from catalog.jobs.models import Job, Priority
+from catalog.named import Visibility
 from catalog.reviews.audit import record
 from catalog.taxonomy.languages import language_tag
 

@@ -16,12 +16,12 @@ from catalog.accounts.models import Namespace, User
 from catalog.accounts.querysets import WRITE_ROLES
 from catalog.accounts.services import require_role
 from catalog.adapters.blobs import add_blob, expect_blob
-from catalog.adapters.models import Visibility
 from catalog.errors import Conflict, InvalidInput, NotFound, TooLarge, Unprocessable
 from catalog.evaluations.manifests import Manifest
 from catalog.evaluations.models import EvaluationSet, SetFile, SetRevision
 from catalog.evaluations.offering import require_offered
 from catalog.evaluations.reading import ROW_SUFFIXES, count_rows
+from catalog.named import Visibility
 from catalog.names import check_name, fold, split_full_name
 from catalog.reviews.audit import record
 from catalog.store import blob_store

@@ -3,12 +3,11 @@
 from django.db import models
 from django.db.models import Q
 
-from catalog.adapters.models import Visibility
 from catalog.families.querysets import BasisQuerySet, FamilyQuerySet
-from catalog.names import fold
+from catalog.named import Named
 
 
-class Family(models.Model):
+class Family(Named):
     """Adapters of one base model with the same module shapes, that are stored and pulled on one basis.
 
     ``rule`` chooses members by itself (``method``, ``task``, ``language``, ``tag``); empty where all are chosen by
@@ -16,16 +15,11 @@ class Family(models.Model):
     """
 
     namespace = models.ForeignKey("accounts.Namespace", on_delete=models.PROTECT, related_name="families")
-    name = models.CharField(max_length=96)
-    folded = models.CharField(max_length=96, editable=False)
-    visibility = models.CharField(max_length=16, choices=Visibility, default=Visibility.PUBLIC)
-    summary = models.CharField(max_length=300, blank=True)
     base_model = models.ForeignKey("bases.BaseModel", on_delete=models.PROTECT, related_name="families")
     rule = models.JSONField(default=dict)
     settings = models.JSONField(default=dict)
     current = models.ForeignKey("Basis", null=True, blank=True, on_delete=models.SET_NULL, related_name="+")
     created_by = models.ForeignKey("accounts.User", null=True, on_delete=models.SET_NULL, related_name="+")
-    created_at = models.DateTimeField(auto_now_add=True)
     updated_at = models.DateTimeField(auto_now=True)
     deleted_at = models.DateTimeField(null=True, blank=True)
 
@@ -34,19 +28,6 @@ class Family(models.Model):
     class Meta:
         constraints = [models.UniqueConstraint(fields=["namespace", "folded"], name="one_family_per_folded_name")]
         ordering = ["namespace__name", "name"]
-
-    def save(self, *args: object, **kwargs: object) -> None:
-        """Keep the folded form in step with the name."""
-        self.folded = fold(self.name)
-        super().save(*args, **kwargs)  # type: ignore[arg-type]
-
-    @property
-    def full_name(self) -> str:
-        """``namespace/name``, as people type it."""
-        return f"{self.namespace.name}/{self.name}"
-
-    def __str__(self) -> str:
-        return self.full_name
 
 
 class Consent(models.TextChoices):

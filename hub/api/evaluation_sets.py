@@ -15,7 +15,6 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
-from catalog.adapters.models import Visibility
 from catalog.adapters.queries import FoundFile
 from catalog.errors import InvalidInput
 from catalog.evaluations.manifests import MAX_MANIFEST_BYTES, read_manifest
@@ -23,6 +22,7 @@ from catalog.evaluations.models import EvaluationSet, Harness, SetFile
 from catalog.evaluations.queries import find_sets, get_set, get_set_file, get_set_revision
 from catalog.evaluations.sets import SentFile, add_revision, create_set, set_too_large, update_set
 from catalog.evaluations.withdrawing import withdraw_revision, withdraw_set
+from catalog.named import Visibility
 from catalog.paging import page_of
 from hub.api.authentication import actor_of
 from hub.api.files import serve_file

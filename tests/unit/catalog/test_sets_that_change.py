@@ -7,6 +7,7 @@ from catalog.accounts.services import set_member
 from catalog.adapters.models import Blob
 from catalog.errors import Gone, InvalidInput, NotPermitted
 from catalog.evaluations.boards import leaders, matrix
+from catalog.evaluations.comparing import compare
 from catalog.evaluations.gate import is_guarded, newest_rows, require_score
 from catalog.evaluations.models import Evaluation
 from catalog.evaluations.policies import create_policy, run_policies
@@ -102,6 +103,13 @@ class TestWithdrawal:
         assert (found.score, found.predictions.deflated != b"") == (0.7, True)
         assert [row.evaluation.pk for row in leaders(owner, gone).rows] == [found.pk]
         assert [str(revision) for revision in matrix(owner, base).sets] == []
+
+    def test_two_versions_are_still_compared_though_without_their_rows(self, owner, base):
+        made = make_set(owner)
+        before, now = (scored(owner, classifier(owner, base, f"lab/{name}"), score=0.5) for name in ("one", "two"))
+        withdraw_revision(owner, made, reason=WHY)
+        changed = compare(owner, str(before.pk), str(now.pk), "lab/mood")
+        assert (changed.flips.rows, changed.items) == (6, [])
 
     def test_bytes_that_another_set_holds_stay(self, owner):
         make_set(owner, "lab/copy")
