@@ -17,7 +17,7 @@ _WORDS = {
     "similar": ("similar", ""),
 }
 _RELATIONS = {"parent": "this one was computed from it here", "child": "it was computed from this one here"}
-_EQUAL_STRENGTH = 0.01
+_EQUAL_STRENGTH = 0.05
 
 
 @dataclass(frozen=True)

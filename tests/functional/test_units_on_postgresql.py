@@ -42,6 +42,7 @@ FILES = {
         "catalog/test_compiled_queries.py",
         "catalog/test_paging.py",
         "catalog/test_listings_of_a_million.py",
+        "catalog/test_similarity.py",
         "frontend/test_search_page.py",
     ),
 }
