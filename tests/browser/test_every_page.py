@@ -127,6 +127,7 @@ def paths(catalog, published, pending, measured, merged, family):  # noqa: F811
         "/removals/",
         f"/removals/{removed(catalog, LONG).pk}",
         "/team/ner-de/versions/1.0.0/similar",
+        "/families/proposals?base_model=example/tiny-encoder",
         "/evaluation-sets/",
         "/evaluation-sets/team/films",
         "/evaluation-sets/team/prose",

@@ -122,3 +122,16 @@ def test_the_neighbours_of_what_is_hidden_look_absent(hub):
     hub.published(hub.rival, likeness_files(1), "rivals/secret", visibility="private", version="1.0.0")
     for name in ("secret", "absent"):
         assert Client().get(f"/rivals/{name}/versions/1.0.0/similar").status_code == 404
+
+
+def test_families_are_proposed_with_the_command_that_makes_them(hub):
+    for seed in (1, 2):
+        hub.published(hub.owner, likeness_files(seed, start=9), f"lab/of-nine-{seed}")
+    hub.published(hub.rival, likeness_files(3, start=9), "rivals/hidden", visibility="private")
+    assert "adapters compared" not in page(None, "/families/proposals")
+    text = page(None, "/families/proposals?base_model=tiny/llama")
+    assert "2 adapters compared; 0 share an A with no other." in text
+    assert "hubclient family create lab/NAME --base tiny/llama --adapter lab/of-nine-1 --adapter lab/of-nine-2<" in text
+    assert "rivals" not in text
+    assert "No two of them did." in page(hub.rival, "/families/proposals?base_model=tiny/llama&namespace=rivals")
+    assert Client().get("/families/proposals?base_model=no/such").status_code == 404
