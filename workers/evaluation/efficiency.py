@@ -58,7 +58,8 @@ class Clock:
         step = max(1, len(order) // FEW_ROWS)
         chosen = [rows[row] for row in order[::step][:FEW_ROWS]]
         self._sequences, self._count = [one for row in chosen for one in row], len(chosen)
-        self._batch_size = min(len(self._sequences), max(FEW_ROWS, run.used.batch_size))
+        # What did not fit before does not fit now.
+        self._batch_size = min(len(self._sequences), run.used.batch_size)
         self._tokenizer, self._device = run.tokenizer, run.device
 
     def once(self, forward: Forward) -> float:

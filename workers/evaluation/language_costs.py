@@ -30,9 +30,9 @@ def stopwatch_of(
 
 def few_rows(prepared: Prepared, tokenizer: Any, longest: int) -> list[list[Encoded]]:
     """Token ids of some rows from the shortest to the longest, the end of each kept."""
-    texts = sorted((prepared.sequences_of(row) for row in prepared.rows), key=lambda row: sum(map(len, row)))
-    chosen = texts[:: max(1, len(texts) // FEW_ROWS)][:FEW_ROWS]
-    return [[_encoded(tokenizer, text, longest) for text in row] for row in chosen]
+    return [
+        [_encoded(tokenizer, text, longest) for text in prepared.sequences_of(row)] for row in prepared.spread(FEW_ROWS)
+    ]
 
 
 def reading(model: Any) -> Forward:

@@ -59,6 +59,11 @@ class Prepared:
         drawn = sorted(random.Random(seed).sample(range(len(self.rows)), limit))
         return replace(self, rows=tuple(self.rows[place] for place in drawn), numbers=tuple(drawn))
 
+    def spread(self, count: int) -> list[dict[str, Any]]:
+        """Some rows, about ``count``, from the shortest to the longest."""
+        ordered = sorted(self.rows, key=lambda row: len(str(row["text"])) + sum(map(len, _targets_of(row))))
+        return ordered[:: max(1, len(ordered) // count)][:count]
+
     def sequences_of(self, row: Mapping[str, Any]) -> list[str]:
         """The texts of one row as the model reads them, about: the examples are the first ones for every row."""
         if self.kind == "loglikelihood_rolling":
