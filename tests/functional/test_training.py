@@ -26,7 +26,7 @@ def members(
         files = {path.name: path.read_bytes() for path in folder.iterdir() if path.name != "README.md"}
         push(people.pusher, f"team/directions-{place}", files, base=base_model, version="1.0.0")
         names.append(f"team/directions-{place}@1.0.0")
-    train, test = (rows_of(shared_folder, "clinc_domain10", split, n) for split, n in (("train", 120), ("test", 80)))
+    train, test = (rows_of(shared_folder, "clinc_domain10", split, n) for split, n in (("train", 80), ("test", 60)))
     people.pusher("POST", "/evaluation-sets", json={"namespace": "team", "name": "trained-domains"}, expect=201)
     labels = sorted({row["label"] for row in train})
     manifest = {"harness": "sequence_classification", "metric": "accuracy", "labels": labels, "license": "CC-BY-3.0"}
