@@ -38,6 +38,7 @@ FILES = {
         "hub/test_evaluation_companions.py",
         "catalog/test_sets_that_change.py",
     ),
+    "families": ("hub/test_families.py",),
     "search and pages": (
         "catalog/test_compiled_queries.py",
         "catalog/test_paging.py",

@@ -115,7 +115,7 @@ def test_consent_that_is_taken_back_withdraws_every_basis_with_the_adapter_at_on
     assert not second.fits.exclude(state=FitState.WITHDRAWN).exists()
     first.refresh_from_db()
     assert first.state == BasisState.READY, "it never held the adapter"
-    assert_error(client_of(owner).get(f"{TONES}/bases/2/file"), 409, "basis_not_ready")
+    assert_error(client_of(owner).get(f"{TONES}/bases/2/file"), 410, "withdrawn")
     assert_error(client_of(owner).post(f"{TONES}/members", {"adapters": ["lab/nobody"]}), 404, "not_found")
 
 
