@@ -137,6 +137,8 @@ def paths(catalog, published, pending, measured, merged, family):  # noqa: F811
         f"/families/{family}",
         f"/evaluations/{measured.second.pk}",
         f"/evaluations/{measured.failed.pk}",
+        "/new/merge?with=team/ner-de@1.0.0",
+        "/new/reduction?of=team/ner-de@1.0.0",
         "/compare",
         "/compare?a=team/sentiment@1.0.0&b=team/sentiment@1.1.0&set=team/films",
         "/compare?a=team/sentiment@1.0.0&b=team/sentiment@1.1.0&set=team/exam",

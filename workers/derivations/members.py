@@ -30,8 +30,10 @@ class Member:
 
     @property
     def companions(self) -> dict[str, Path]:
-        """Its files beside weights, config and card: a tokenizer, names of labels, a licence."""
-        return {name: path for name, path in self.files.items() if name not in _OWN}
+        """Its files beside weights, config and card: a tokenizer, names of labels, a licence. No other tensors."""
+        return {
+            name: path for name, path in self.files.items() if name not in _OWN and not name.endswith(".safetensors")
+        }
 
     @property
     def weights_bytes(self) -> int:

@@ -197,6 +197,24 @@ def test_what_was_merged_comes_out_the_same_again(owner):
     assert other.result["largest_difference"] > 0
 
 
+@pytest.mark.literature("MerA")
+def test_adapters_that_differ_by_a_rotation_alone_are_aligned_before_they_are_merged(owner):
+    one = published(owner, "one", seed=1)
+    tensors = tensors_of(one)
+    name = f"base_model.model.{PROJECTION}.lora_{{}}.weight"
+    turn = torch.linalg.qr(torch.randn(4, 4, generator=torch.Generator().manual_seed(3))).Q
+    from safetensors.torch import save
+
+    turned = {name.format("A"): turn.T @ tensors[name.format("A")], name.format("B"): tensors[name.format("B")] @ turn}
+    published(owner, "turned", lora_files() | {"adapter_model.safetensors": save(turned, {"format": "pt"})})
+    asked = AskedMerge([("lab/one", 0.5), ("lab/turned", 0.5)], method="mera", settings={"alignment": "rotation"})
+    derivation, job = merged(owner, asked)
+    assert job.state == JobState.SUCCEEDED, job.error
+    assert derivation.revision is not None
+    assert torch.allclose(update_of(derivation.revision), update_of(one), atol=1e-5)
+    assert [str(parent) for parent in derivation.parents.all()] == ["lab/one@1.0.0", "lab/turned@1.0.0"]
+
+
 def test_a_merge_that_would_change_nothing_leaves_nothing(owner):
     published(owner, "one", seed=1)
     derivation, job = merged(owner, AskedMerge([("lab/one", 0.0)]))

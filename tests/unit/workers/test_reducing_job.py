@@ -114,6 +114,16 @@ def test_the_packed_form_lies_beside_the_weights_and_reads_the_same(owner, tmp_p
     assert supervise(queue="cpu")
     revision.refresh_from_db()
     assert revision.state == "published", revision.report
+    # What is made of it next does not carry the packed form of its parent.
+    target = Target("lab/next")
+    following = request_reduction(
+        owner, source=f"lab/{operation}", operation="truncate", settings={"rank": 1}, target=target
+    )
+    while supervise(queue="gpu"):
+        pass
+    following.refresh_from_db()
+    assert following.revision is not None, following.error
+    assert not following.revision.files.filter(path=packed.name).exists()
 
 
 def test_a_pattern_that_no_module_matches_ends_the_job_with_a_code_and_nothing_made(owner):
