@@ -93,6 +93,9 @@ READS = [
     ("/jobs/{job_id}", {}),
     ("/workers", {}),
     ("/reviews", {}),
+    ("/merges", {}),
+    ("/reductions", {}),
+    ("/derivations", {}),
 ]
 SET = "/evaluation-sets/{namespace}/{name}"
 READS_OF_EVALUATIONS = [
@@ -160,6 +163,10 @@ def dead_letter() -> Any:
     return job.pk
 
 
+MEMBERS = [{"adapter": "lab/classifier", "weight": 0.5}]
+REDUCTION = {"adapter": "lab/small", "source": "lab/classifier", "operation": "truncate", "settings": {"rank": 2}}
+
+
 def test_every_write_answers_as_described(owner):
     client = client_of(owner)
     adapter = "/adapters/{namespace}/{name}"
@@ -173,6 +180,9 @@ def test_every_write_answers_as_described(owner):
         ("post", "/evaluations/{evaluation_id}/rerun", f"/evaluations/{evaluation.pk}/rerun", None),
         ("post", policies, "/namespaces/lab/policies", {"evaluation_set": "lab/mood", "task": "ner"}),
         ("delete", policies + "/{policy_id}", f"/namespaces/lab/policies/{policy.pk}", None),
+        ("post", "/merges", "/merges", {"adapter": "lab/both", "members": MEMBERS, "heads": "lab/classifier"}),
+        ("post", "/merges/preview", "/merges/preview", {"members": MEMBERS}),
+        ("post", "/reductions", "/reductions", REDUCTION),
         ("post", "/tokens", "/tokens", {"name": "x", "scopes": ["read"]}),
         ("post", "/users", "/users", {"username": "pusher", "password": "a-quiet-harbour-42"}),
         ("post", "/namespaces", "/namespaces", {"name": "other"}),
