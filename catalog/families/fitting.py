@@ -3,8 +3,7 @@
 from collections.abc import Iterable
 from typing import Any
 
-from catalog.adapters.blobs import is_whole
-from catalog.adapters.models import Adapter, Revision, RevisionState
+from catalog.adapters.models import Adapter, BlobState, File, Revision, RevisionState
 from catalog.bases.models import BaseModel
 from catalog.errors import Busy, Conflict, Gone, Unprocessable
 
@@ -24,8 +23,16 @@ def offered_revision(adapter: Adapter) -> Revision:
     return version.revision
 
 
-def require_compressible(revision: Revision, base: BaseModel) -> None:
+def damaged_among(revision_ids: Iterable[int]) -> set[int]:
+    """Those of the revisions that have a file whose bytes are not here and right; one question for all."""
+    files = File.objects.filter(revision__in=list(revision_ids)).exclude(blob__state=BlobState.STORED)
+    return set(files.values_list("revision_id", flat=True))
+
+
+def require_compressible(revision: Revision, base: BaseModel, *, damaged: set[int] | None = None) -> None:
     """Raise unless ``revision`` is a plain LoRA of ``base`` whose bytes are here.
+
+    ``damaged`` is what :func:`damaged_among` said of many; without it the revision's own files are asked for.
 
     Raises:
         Conflict: ``not_published``. Gone: ``bytes_removed``. Busy: ``blob_damaged``.
@@ -35,7 +42,7 @@ def require_compressible(revision: Revision, base: BaseModel) -> None:
         raise Conflict("not_published", f"{revision} is {revision.state}", field="adapters")
     if revision.manifest is not None:
         raise Gone("bytes_removed", f"{revision} is {revision.state}; its bytes were removed")
-    if not is_whole(revision):
+    if revision.pk in (damaged_among([revision.pk]) if damaged is None else damaged):
         raise Busy("blob_damaged", f"the store's copy of {revision} is damaged", hint="Push the same files again.")
     if revision.base_model_id != base.pk:
         raise Unprocessable(

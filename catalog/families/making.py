@@ -8,7 +8,7 @@ from django.db import transaction
 from catalog.adapters.blobs import add_blob
 from catalog.adapters.models import Revision
 from catalog.errors import Conflict, DomainError, Gone
-from catalog.families.fitting import require_compressible
+from catalog.families.fitting import damaged_among, require_compressible
 from catalog.families.models import Basis, BasisPart, BasisState, Consent, Family, Member
 from catalog.jobs.models import Job
 from storage import BlobReceipt
@@ -45,13 +45,14 @@ def require_members(basis: Basis) -> list[Revision]:
     ids = [int(member["revision_id"]) for member in basis.recipe["members"]]
     related = ("adapter__namespace", "base_model", "version")
     found = Revision.objects.select_related(*related).in_bulk(ids)
+    damaged = damaged_among(ids)
     agreed = set(Member.objects.filter(family=basis.family, consent=Consent.GIVEN).values_list("adapter_id", flat=True))
     for pk in ids:
         revision = found.get(pk)
         if revision is None or revision.adapter.deleted_at is not None or revision.adapter_id not in agreed:
             raise _gone(basis, revision)
         try:
-            require_compressible(revision, basis.family.base_model)
+            require_compressible(revision, basis.family.base_model, damaged=damaged)
         except DomainError as error:
             raise _gone(basis, revision) from error
     return [found[pk] for pk in ids]

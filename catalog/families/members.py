@@ -16,7 +16,7 @@ from catalog.accounts.services import require_role, role_in
 from catalog.adapters.models import Adapter, Revision
 from catalog.adapters.queries import get_adapter
 from catalog.errors import DomainError, InvalidInput, NotFound
-from catalog.families.fitting import offered_revision, require_compressible, require_same_shapes
+from catalog.families.fitting import damaged_among, offered_revision, require_compressible, require_same_shapes
 from catalog.families.models import Consent, Family, Member
 from catalog.families.rules import chosen_by_rule
 from catalog.families.withdrawing import withdraw_revisions
@@ -95,11 +95,13 @@ def get_member(actor: User, family: Family, full_name: str) -> Member:
     return found
 
 
-def take_in_by_rule(family: Family) -> list[Member]:
-    """Make members of what the rule chooses by now and can be compressed."""
-    known = set(family.members.values_list("adapter_id", flat=True))
+def take_in_by_rule(family: Family, *, only: Adapter | None = None) -> list[Member]:
+    """Make members of what the rule chooses by now and can be compressed, or of ``only`` this one."""
+    found = chosen_by_rule(family).exclude(pk__in=family.members.values("adapter_id"))
+    if only is not None:
+        found = found.filter(pk=only.pk)
     made = []
-    for adapter in chosen_by_rule(family).exclude(pk__in=known).select_related("namespace", "default_version"):
+    for adapter in found.select_related("namespace", "default_version__revision__base_model"):
         try:
             require_compressible(offered_revision(adapter), family.base_model)
         except DomainError:
@@ -114,14 +116,17 @@ def usable_members(family: Family) -> tuple[dict[int, Revision], list[LeftOut]]:
     related = ("adapter__namespace", "adapter__default_version__revision__base_model")
     usable: dict[int, Revision] = {}
     left_out = []
-    for member in family.members.filter(consent=Consent.GIVEN).select_related(*related):
+    given = list(family.members.filter(consent=Consent.GIVEN).select_related(*related))
+    versions = [member.adapter.default_version for member in given]
+    damaged = damaged_among(version.revision_id for version in versions if version is not None)
+    for member in given:
         adapter = member.adapter
         try:
             if adapter.deleted_at is not None:
                 raise NotFound(detail=f"{adapter} was deleted")
             revision = offered_revision(adapter)
             revision.adapter = adapter
-            require_compressible(revision, family.base_model)
+            require_compressible(revision, family.base_model, damaged=damaged)
         except DomainError as error:
             left_out.append(LeftOut(member, error))
         else:

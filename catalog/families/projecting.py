@@ -38,7 +38,7 @@ def notice_published(revision: Revision) -> list[Job]:
         return []
     families = Family.objects.live().filter(base_model=revision.base_model, current__state=BasisState.READY)
     for family in families.filter(namespace_id=adapter.namespace_id).exclude(rule={}):
-        take_in_by_rule(family)
+        take_in_by_rule(family, only=adapter)
     joined = families.filter(members__adapter=adapter, members__consent=Consent.GIVEN)
     return [job for family in joined if (job := request_projection(family, revision)) is not None]
 

@@ -1,5 +1,6 @@
 """Ask for the next basis of a family: bad input is refused first, and what it will be made of is written down."""
 
+from collections import defaultdict
 from typing import Any
 
 from django.db import transaction
@@ -8,7 +9,7 @@ from django.db.models import Max
 from catalog.accounts.models import User
 from catalog.accounts.querysets import WRITE_ROLES
 from catalog.accounts.services import require_role
-from catalog.adapters.models import Revision
+from catalog.adapters.models import File, Revision
 from catalog.errors import Conflict, InvalidInput, Unprocessable
 from catalog.families.fitting import require_same_shapes
 from catalog.families.members import LeftOut, take_in_by_rule, usable_members
@@ -54,6 +55,10 @@ def request_basis(
         raise InvalidInput(
             detail=f"{asked['clusters']} clusters for {len(revisions)} members", field="options", hint="Take fewer."
         )
+    digests: dict[int, dict[str, str]] = defaultdict(dict)
+    files = File.objects.filter(revision__in=revisions).values_list("revision_id", "path", "blob_id")
+    for revision_id, path, digest in files:
+        digests[revision_id][path] = digest
     number = (family.bases.aggregate(newest=Max("number"))["newest"] or 0) + 1
     basis = Basis.objects.create(
         family=family,
@@ -61,8 +66,8 @@ def request_basis(
         method=asked["method"],
         recipe={
             "options": asked,
-            "members": [_described(revision) for revision in revisions],
-            "left_out": [{"adapter": str(out.member.adapter), **_told(out)} for out in left_out],
+            "members": [_described(revision, digests) for revision in revisions],
+            "left_out": [_told(out, family) for out in left_out],
         },
         requested_by=actor,
         reason=reason[:500],
@@ -91,20 +96,24 @@ def merged(own: dict[str, Any], given: dict[str, Any]) -> dict[str, Any]:
     return {**kept, **given}
 
 
-def _described(revision: Revision) -> dict[str, Any]:
+def _described(revision: Revision, digests: dict[int, dict[str, str]]) -> dict[str, Any]:
     """What a basis tells of a member for ever: its name, and the digest of each of its files."""
-    version = getattr(revision, "version", None)
+    version = revision.adapter.default_version
     return {
         "revision_id": revision.pk,
         "adapter": revision.adapter.full_name,
         "version": version.name if version else "",
         "commit_id": revision.commit_id,
-        "digests": dict(revision.files.values_list("path", "blob_id")),
+        "digests": digests.get(revision.pk, {}),
     }
 
 
-def _told(out: LeftOut) -> dict[str, str]:
-    return {"code": out.error.code, "detail": out.error.detail[:500]}
+def _told(out: LeftOut, family: Family) -> dict[str, str]:
+    """For the people of the family: a private adapter of another namespace stays unnamed."""
+    adapter = out.member.adapter
+    if adapter.visibility != "public" and adapter.namespace_id != family.namespace_id:
+        return {"adapter": "a private member", "code": out.error.code, "detail": ""}
+    return {"adapter": adapter.full_name, "code": out.error.code, "detail": out.error.detail[:500]}
 
 
 def _empty(family: Family, left_out: list[LeftOut]) -> Unprocessable:

@@ -106,7 +106,8 @@ class BasisOutput(Output):
     made_with = serializers.JSONField()
     report = serializers.JSONField()
     curve = serializers.JSONField()
-    error = serializers.JSONField(allow_null=True)
+    error = serializers.SerializerMethodField()
+    left_out = serializers.SerializerMethodField()
     sha256 = serializers.CharField(source="blob_id", allow_null=True)
     size_bytes = serializers.IntegerField()
     reason = serializers.CharField()
@@ -117,6 +118,16 @@ class BasisOutput(Output):
     def get_options(self, basis: Basis) -> dict[str, Any]:
         """What was asked for, in full."""
         return dict(basis.recipe.get("options") or {})
+
+    def get_error(self, basis: Basis) -> dict[str, str] | None:
+        """Why it failed: the code alone for those who may not see the job, since words may name a private member."""
+        if basis.error is None or basis.job_id in self.context["jobs"]:
+            return basis.error
+        return {"code": str(basis.error.get("code"))}
+
+    def get_left_out(self, basis: Basis) -> list[dict[str, str]]:
+        """Members that could not enter it, with code and detail, for those who may see the job."""
+        return list(basis.recipe.get("left_out") or []) if basis.job_id in self.context["jobs"] else []
 
     def get_job(self, basis: Basis) -> str | None:
         """The job that makes it, for those who may see the job."""

@@ -220,6 +220,18 @@ def test_a_rule_chooses_what_fits_and_leaves_out_what_was_deleted(owner):
     assert [row["adapter"] for row in basis.recipe["members"]] == ["lab/member-1", "lab/member-2"]
 
 
+def test_a_member_whose_newest_version_cannot_be_compressed_is_left_out_with_the_reason(owner):
+    family = make_family(owner, 2)
+    dora = {"base_model.model.layers.0.q_proj.lora_magnitude_vector": torch.ones(96)}
+    files = family_files(9, more=dora, use_dora=True)
+    publish_member(owner, family.base_model, "lab/member-2", files, version="2.0.0")
+    asked = client_of(owner).post(f"{TONES}/bases", {"options": {"rank": 4}}).json()
+    [left] = asked["left_out"]
+    assert (left["adapter"], left["code"]) == ("lab/member-2", "not_low_rank")
+    seen = client_of(None).get(f"{TONES}/bases/1").json()
+    assert (seen["left_out"], seen["job"]) == ([], None)
+
+
 def test_only_writers_make_and_change_families(owner):
     make_family(owner, 1)
     stranger = client_of(make_user("stranger"))
