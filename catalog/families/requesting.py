@@ -33,7 +33,7 @@ def request_basis(
 ) -> Basis:
     """The next basis of ``family``, which waits for its job; ``options`` go before the family's own.
 
-    ``actor`` is None where the hub asks itself, for a refit.
+    ``actor`` is None where the hub asks itself, for a refit: then it is made as the newest one was.
 
     Raises:
         NotPermitted: not a writer. InvalidInput: an option is wrong. Conflict: ``basis_under_way``.
@@ -41,7 +41,7 @@ def request_basis(
     """
     if actor is not None:
         require_role(actor, family.namespace, WRITE_ROLES, "compress its families")
-    asked = read_options(merged(family.settings, options or {}))
+    asked = read_options(merged(family.settings, options or (_as_before(family) if actor is None else {})))
     family = Family.objects.select_for_update(of=("self",)).select_related("namespace", "base_model").get(pk=family.pk)
     if waiting := family.bases.filter(state=BasisState.WAITING).first():
         raise Conflict("basis_under_way", f"{waiting} is being made", hint="Wait for it, or cancel its job.")
@@ -51,6 +51,8 @@ def request_basis(
         raise _empty(family, left_out)
     revisions = list(usable.values())
     require_same_shapes(revisions)
+    if actor is None and asked["clusters"]:
+        asked["clusters"] = min(asked["clusters"], len(revisions))
     if (asked["clusters"] or 1) > len(revisions):
         raise InvalidInput(
             detail=f"{asked['clusters']} clusters for {len(revisions)} members", field="options", hint="Take fewer."
@@ -94,6 +96,13 @@ def merged(own: dict[str, Any], given: dict[str, Any]) -> dict[str, Any]:
     if given.get("method", kept.get("method")) != kept.get("method"):
         kept.pop("clusters", None)
     return {**kept, **given}
+
+
+def _as_before(family: Family) -> dict[str, Any]:
+    """The options of the newest basis that was ready once; none where there is none."""
+    made = family.bases.filter(state__in=(BasisState.READY, BasisState.WITHDRAWN))
+    newest = made.order_by("-number").first()
+    return dict(newest.recipe["options"]) if newest else {}
 
 
 def _described(revision: Revision, digests: dict[int, dict[str, str]]) -> dict[str, Any]:

@@ -168,6 +168,24 @@ def test_enough_waiting_members_ask_for_the_next_basis_by_themselves():
     assert (waiting.number, waiting.reason) == (2, "1 members waited for it")
 
 
+def test_a_refit_by_the_hub_itself_is_made_as_the_basis_before():
+    owner = make_user("owner", is_admin=True)
+    make_namespace(owner)
+    family = make_wide_family(owner)
+    compressed(family, method="clustered", rank=6, clusters=3, dtype="float32")
+    remaining = family.members.order_by("pk")[:2]
+    family.members.exclude(pk__in=[member.pk for member in remaining]).delete()
+    again = request_basis(None, family, reason="without one")
+    options = again.recipe["options"]
+    assert {name: options[name] for name in ("method", "rank", "clusters", "dtype", "error")} == {
+        "method": "clustered",
+        "rank": 6,
+        "clusters": 2,
+        "dtype": "float32",
+        "error": None,
+    }
+
+
 def test_an_adapter_that_the_rule_chooses_joins_and_is_projected_when_it_is_published():
     owner = make_user("owner", is_admin=True)
     make_namespace(owner)
