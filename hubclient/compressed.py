@@ -19,6 +19,7 @@ from .own_kernels import load_kernels
 from .paths import safe_relative_path
 from .pull import PlannedFile, appear, require_free
 from .sending import Progress
+from .withdrawn import forgetting
 
 if TYPE_CHECKING:
     from .caller import Caller
@@ -69,9 +70,10 @@ def plan_compressed(hub: Caller, name: str, *, family: str | None = None) -> Com
     """The plan of `ns/name[@version]`. Raises ConflictError `not_compressed` where no basis gives it."""
     parsed = AdapterName.parse(name)
     asked = {"version": parsed.ref, "family": family}
-    answer = hub.call(
-        "GET", f"{parsed.url_path}/compressed", params={key: value for key, value in asked.items() if value}
-    )
+    with forgetting(hub.cache):
+        answer = hub.call(
+            "GET", f"{parsed.url_path}/compressed", params={key: value for key, value in asked.items() if value}
+        )
     plan = CompressedPlan.from_answer(answer)
     if len(plan.members) != 1 or not plan.members[0].is_compressed:
         raise IntegrityError("The hub's plan is not of one compressed adapter.", code="invalid_plan")
@@ -81,7 +83,9 @@ def plan_compressed(hub: Caller, name: str, *, family: str | None = None) -> Com
 def plan_family(hub: Caller, family: str, *, number: int | None = None) -> CompressedPlan:
     """The plan of every member of a family's basis, the current one without a number."""
     path = f"/families/{AdapterName.parse(family).full_name}/plan"
-    return CompressedPlan.from_answer(hub.call("GET", path, params={"basis": number} if number else {}))
+    with forgetting(hub.cache):
+        answer = hub.call("GET", path, params={"basis": number} if number else {})
+    return CompressedPlan.from_answer(answer)
 
 
 @dataclass

@@ -14,10 +14,10 @@ from typing import Any
 from .cache import BlobCache, place, sha256_of
 from .connection import Connection
 from .download import download
-from .errors import IntegrityError, StoreRefusedError, UsageError, WithdrawnError
+from .errors import IntegrityError, StoreRefusedError, UsageError
 from .paths import check_paths_together, safe_relative_path
 from .sending import Progress
-from .withdrawn import refuse
+from .withdrawn import forgetting
 
 COMMIT_ID = re.compile(r"[0-9a-f]{40}")
 
@@ -125,10 +125,8 @@ def pull_adapter(
     `is_forced`, else UsageError `destination_occupied`. What was withdrawn is a WithdrawnError, also where the cache
     holds it, and the cache forgets it.
     """
-    try:
+    with forgetting(cache_folder):
         plan = resolve(connection, adapter, base)
-    except WithdrawnError as error:
-        raise refuse(error, cache_folder) from None
     folder = destination or cache_folder / "adapters" / plan.adapter / plan.commit_id
     if _holds(folder, plan):
         return PullResult(folder, plan, 0)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -50,12 +51,21 @@ def forget(cache_folder: Path, digests: Iterable[str]) -> int:
             path.unlink()
             deleted += 1
     for folder in _pulled(cache_folder) if gone else ():
-        if any(sha256_of(path) in gone for path in _files(folder)):
+        if _holds(folder, gone):
             shutil.rmtree(folder, ignore_errors=True)
     return deleted
 
 
-def refuse(error: WithdrawnError, cache_folder: Path) -> WithdrawnError:
+@contextmanager
+def forgetting(cache_folder: Path) -> Iterator[None]:
+    """What is found withdrawn inside the `with` block is forgotten by the cache before its error goes on."""
+    try:
+        yield
+    except WithdrawnError as error:
+        raise _refused(error, cache_folder) from None
+
+
+def _refused(error: WithdrawnError, cache_folder: Path) -> WithdrawnError:
     """The same error, once the cache has forgotten what it is about."""
     deleted = forget(cache_folder, error.digests)
     if deleted:
@@ -68,8 +78,19 @@ def _blobs(cache_folder: Path) -> Iterator[Path]:
 
 
 def _pulled(cache_folder: Path) -> list[Path]:
-    """Folders of adapters in the cache: `adapters/ns/name/commit`."""
-    return [path for path in (cache_folder / "adapters").glob("*/*/*") if path.is_dir()]
+    """Folders of adapters in the cache: `adapters/ns/name/commit`, and `compressed/ns/name/...`."""
+    return [
+        path for kind in ("adapters", "compressed") for path in (cache_folder / kind).glob("*/*/*") if path.is_dir()
+    ]
+
+
+def _holds(folder: Path, gone: set[str]) -> bool:
+    """Whether a file is one of them, or was made of one, as the receipt of a compressed pull tells."""
+    from .compressed_plan import RECEIPT_NAME
+
+    receipt = folder / RECEIPT_NAME
+    told = receipt.read_text(encoding="utf-8", errors="replace") if receipt.is_file() else ""
+    return any(sha256 in told for sha256 in gone) or any(sha256_of(path) in gone for path in _files(folder))
 
 
 def _files(folder: Path) -> list[Path]:

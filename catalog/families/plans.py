@@ -5,10 +5,11 @@ from dataclasses import dataclass
 from catalog.accounts.querysets import Actor
 from catalog.adapters.models import Revision
 from catalog.adapters.queries import get_adapter, get_revision
-from catalog.errors import Conflict, Gone
+from catalog.errors import Conflict
 from catalog.families.models import Basis, BasisState, Family, Fit, FitState
 from catalog.families.queries import fits_of, get_basis
 from catalog.names import split_reference
+from catalog.removals.queries import why_basis_gone
 
 
 @dataclass(frozen=True)
@@ -54,7 +55,7 @@ _FILES = ("revision__files__blob",)
 def require_ready(basis: Basis) -> Basis:
     """The basis itself. Raises Conflict ``basis_not_ready`` unless it can be pulled from; Gone if withdrawn."""
     if basis.state == BasisState.WITHDRAWN:
-        raise Gone("withdrawn", f"{basis} was withdrawn: {basis.reason}", hint="Pull the family's current basis.")
+        raise why_basis_gone(basis)
     if basis.state != BasisState.READY:
         raise Conflict(
             "basis_not_ready", f"{basis} is {basis.state}", hint="Choose another basis, or ask for the next."

@@ -1,7 +1,7 @@
 """Why something is gone, what it took along, and which digests are not to be used any more."""
 
 from collections.abc import Iterable
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from django.db.models import Q
 
@@ -11,6 +11,9 @@ from catalog.adapters.models import Adapter, Blob, File, Revision, RevisionState
 from catalog.errors import Gone, InvalidInput, NotFound
 from catalog.names import fold, split_full_name, split_reference
 from catalog.removals.models import Removal, Withdrawal, WithdrawnFile
+
+if TYPE_CHECKING:
+    from catalog.families.models import Basis
 
 MOST_DIGESTS = 1000
 _IS_SHOWN = (RevisionState.PENDING, RevisionState.PUBLISHED, RevisionState.YANKED)
@@ -40,6 +43,17 @@ def why_gone(actor: Actor, adapter: Adapter, ref: str) -> Gone | None:
         hint = "Stop using it, and delete your copies."
         return Gone("removed", f"{name} was removed for good: {withdrawal.reason}", hint=hint, **more)
     return Gone("withdrawn", f"{name} was withdrawn: {withdrawal.reason}", hint="Choose another version.", **more)
+
+
+def why_basis_gone(basis: "Basis") -> Gone:
+    """The error that says why a withdrawn basis is not pulled from, with its digests and those of what was on it."""
+    files = WithdrawnFile.objects.filter(withdrawal__basis=basis).values_list("sha256", flat=True)
+    return Gone(
+        "withdrawn",
+        f"{basis} was withdrawn: {basis.reason}",
+        hint="Pull the family's current basis.",
+        digests=sorted({sha256 for sha256 in files if not _is_offered(sha256)}),
+    )
 
 
 def withdrawn_origins(revision: Revision) -> list[Withdrawal]:

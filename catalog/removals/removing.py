@@ -84,7 +84,10 @@ def remove_bytes(job: Job, beat: Callable[[float | None, str], None]) -> dict[st
     removal = _waiting(job)
     revisions = Revision.objects.filter(withdrawal__removal=removal)
     release_files(revisions)
+    # The card was a file too, and what was measured tells of the numbers; names, digests and the base model stay.
     Evidence.objects.filter(revision__in=revisions).delete()
+    revisions.update(card="", summary="", claims={}, facts={}, report={})
+    Adapter.objects.filter(revisions__in=revisions, default_version=None).update(summary="")
     digests = sorted(set(_files_of(removal).values_list("sha256", flat=True)))
     became: dict[str, str] = {}
     for place, sha256 in enumerate(digests):

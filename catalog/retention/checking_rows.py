@@ -62,16 +62,18 @@ def check_adapters() -> Iterator[Finding]:
 
 def check_entries() -> Iterator[Finding]:
     """``entry_differs``, ``entry_missing``, ``entry_left``: what listings read is not what is published."""
-    for batch in in_batches(SearchEntry.objects.select_related("adapter__namespace", "adapter__default_version")):
+    related = ("adapter__namespace", "adapter__default_version__revision")
+    for batch in in_batches(SearchEntry.objects.select_related(*related)):
         for entry in batch:
             adapter, best = entry.adapter, entry.adapter.default_version
             repair = partial(_index_again, adapter.pk)
             if adapter.deleted_at is not None or best is None:
                 yield Finding("entry_left", str(adapter), "it offers nothing, and listings show it", repair)
-            elif (entry.version, entry.revision_id, entry.is_public, entry.full_name) != (
+            elif (entry.version, entry.revision_id, entry.is_public, entry.is_derived, entry.full_name) != (
                 best.name,
                 best.revision_id,
                 adapter.visibility == "public",
+                best.revision.is_derived,
                 adapter.full_name,
             ):
                 yield Finding("entry_differs", str(adapter), f"listings show {entry.version}, not {best.name}", repair)

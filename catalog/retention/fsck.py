@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from catalog.retention.checking_bytes import check_blobs, check_digests, check_store
 from catalog.retention.checking_evaluations import check_evaluations
 from catalog.retention.checking_log import check_log
+from catalog.retention.checking_origins import check_origins
 from catalog.retention.checking_rows import check_adapters, check_entries, check_files, check_trees
 from catalog.retention.checking_staging import check_staging
 from catalog.retention.findings import Finding
@@ -34,6 +35,7 @@ def _findings(is_hashing: bool) -> Iterator[Finding]:
     yield from check_files()
     yield from check_trees()
     yield from check_adapters()
+    yield from check_origins()
     yield from check_entries()
     yield from check_evaluations()
     yield from check_log()

@@ -6,14 +6,16 @@ import pytest
 from django.contrib.auth.models import AnonymousUser
 from django.utils import timezone
 
-from catalog.access.models import Grant
+from catalog.access.models import Grant, Origin
 from catalog.access.services import grant_access, grants_of, revoke_access
 from catalog.accounts.services import remove_member, set_member
 from catalog.adapters.models import Adapter, Revision
 from catalog.adapters.queries import get_adapter, get_file, get_revision, offered_versions
 from catalog.adapters.services import update_adapter
 from catalog.errors import InvalidInput, NotFound, NotPermitted
+from catalog.retention.fsck import fsck
 from catalog.reviews.models import AuditEvent
+from catalog.search.models import SearchEntry
 from catalog.search.queries import SearchQuery, search
 from tests.unit.catalog.deriving import publish_merge
 from tests.unit.catalog.factories import accept, lora_files, make_namespace, make_user, publish, push
@@ -171,3 +173,16 @@ def test_versions_that_were_pushed_are_still_offered_beside_one_that_is_hidden(o
     assert get_revision(ANYBODY, get_adapter(ANYBODY, "lab/mixed"), "1.0.0").pk == pushed.pk
     with pytest.raises(NotFound):
         get_file(ANYBODY, "lab/mixed", "1.0.1", "README.md")
+
+
+def test_fsck_finds_and_mends_a_merge_that_does_not_know_its_parents(owner, friend, private, tmp_path):
+    merged = publish_merge(owner, "lab/merged", private, folder=tmp_path)
+    Origin.objects.all().delete()
+    assert sees(friend, merged)
+    assert [finding.code for finding in fsck(is_repairing=True)] == ["origin_missing"]
+    assert not sees(friend, merged)
+    Revision.objects.filter(pk=merged.pk).update(is_derived=False)
+    SearchEntry.objects.filter(adapter=merged.adapter).update(is_derived=False)
+    assert [finding.code for finding in fsck(is_repairing=True)] == ["origin_missing", "entry_differs"]
+    assert not sees(friend, merged)
+    assert [finding.code for finding in fsck()] == []

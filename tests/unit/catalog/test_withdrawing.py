@@ -1,5 +1,7 @@
 """What is withdrawn is handed out no more from that moment, and neither is what was computed from it."""
 
+from functools import partial
+
 import pytest
 from django.contrib.auth.models import AnonymousUser
 
@@ -19,7 +21,16 @@ from catalog.reviews.models import AuditEvent
 from catalog.search.queries import SearchQuery, search
 from tests.unit.catalog.based import hold_basis
 from tests.unit.catalog.deriving import finish_merge, open_merge, publish_merge
-from tests.unit.catalog.factories import accept, lora_files, make_base, make_namespace, make_user, publish, push
+from tests.unit.catalog.factories import (
+    accept,
+    lora_files,
+    make_base,
+    make_namespace,
+    make_user,
+    publish,
+    push,
+    together,
+)
 
 pytestmark = pytest.mark.django_db
 ANYBODY = AnonymousUser()
@@ -226,3 +237,23 @@ def test_flagged_a_basis_stays_without_the_coefficients_of_what_was_withdrawn(ow
     assert basis.state == "ready"
     assert Basis.objects.visible_to(ANYBODY).get() == basis
     assert Fit.objects.get(revision=parent).state == "withdrawn"
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_child_that_is_kept_while_its_parent_is_withdrawn_never_outlives_it(tmp_path):
+    owner = make_user("owner")
+    make_namespace(owner)
+    for number in range(6):
+        parent = publish(owner, lora_files(seed=number), f"lab/parent-{number}", version="1.0.0")
+        target = create_adapter(owner, full_name=f"lab/child-{number}")
+        _, job = open_merge(owner, target, parent)
+        files = tmp_path / str(number)
+        kept, done = together(
+            [
+                partial(finish_merge, job, files, seed=50 + number),
+                partial(withdraw_version, owner, parent.adapter, "1.0.0", reason="wrong"),
+            ]
+        )
+        assert not isinstance(done, Exception), done
+        assert isinstance(kept, Gone) or kept.revision_id
+        assert set(target.revisions.values_list("state", flat=True)) <= {"withdrawn"}
