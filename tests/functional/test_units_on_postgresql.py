@@ -16,10 +16,13 @@ FILES = {
     "publication and permissions": (
         "catalog/test_publication.py",
         "catalog/test_who_sees_what.py",
-        "catalog/test_access.py",
-        "catalog/test_withdrawing.py",
         "catalog/test_accounts.py",
         "catalog/test_blobs.py",
+    ),
+    "access, withdrawal, removal": (
+        "catalog/test_access.py",
+        "catalog/test_withdrawing.py",
+        "catalog/test_removing.py",
     ),
     "the API": (
         "test_migrations_grow_first.py",
