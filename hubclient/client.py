@@ -10,6 +10,7 @@ from typing import Any
 from .base_models import BaseModels
 from .families import Families
 from .jobs import JobProgress, raise_if_failed
+from .lineage import Lineage
 from .measurements import Measurements
 from .names import AdapterName
 from .pull import Plan, PullResult, pull_adapter, resolve
@@ -19,7 +20,7 @@ from .similarity import Similarity
 from .trainings import Trainings
 
 
-class Hub(BaseModels, Trainings, Measurements, Families, Similarity):
+class Hub(BaseModels, Trainings, Measurements, Families, Similarity, Lineage):
     """One hub and one identity. Without arguments: `HUB_URL` and `HUB_TOKEN`, else what `hubclient login` kept."""
 
     # Adapters

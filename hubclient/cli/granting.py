@@ -7,7 +7,6 @@ from typing import Annotated, Any
 
 import typer
 
-from .. import lineage as asking
 from .. import output
 from ..errors import UsageError
 from .options import AsJson, Cursor, HubUrl, Limit, open_hub
@@ -35,9 +34,7 @@ def grant(
         raise UsageError("Give --days or --until, not both.", field="until")
     end = datetime.now(UTC) + timedelta(days=days) if days is not None else until and until.replace(tzinfo=UTC)
     with open_hub(url) as hub:
-        made = asking.grant(
-            hub, name, user=user, namespace=namespace, expires_at=end.isoformat() if end else None, note=note
-        )
+        made = hub.grant(name, user=user, namespace=namespace, expires_at=end.isoformat() if end else None, note=note)
     if is_json:
         output.emit_json(made)
     else:
@@ -50,7 +47,7 @@ def list_grants(
 ) -> None:
     """List who else may see an adapter. Example: hubclient access list team/ner"""
     with open_hub(url) as hub:
-        page = asking.grants(hub, name, cursor=cursor, limit=limit)
+        page = hub.grants(name, cursor=cursor, limit=limit)
     if is_json:
         output.emit_json(page)
         return
@@ -69,7 +66,7 @@ def revoke(
 ) -> None:
     """Take a grant back, at once. Example: hubclient access revoke team/ner 3"""
     with open_hub(url) as hub:
-        asking.revoke(hub, name, grant_id)
+        hub.revoke(name, grant_id)
     if is_json:
         output.emit_json({"revoked": grant_id})
     else:

@@ -7,7 +7,6 @@ from typing import Annotated, Any
 
 import typer
 
-from .. import lineage as asking
 from .. import output
 from ..errors import UsageError
 from .options import AsJson, Cursor, HubUrl, Limit, Timeout, open_hub
@@ -25,7 +24,7 @@ def register(app: typer.Typer) -> None:
 def lineage(name: Name, url: HubUrl = None, is_json: AsJson = False) -> None:
     """Show what an adapter was made of, and what was made of it. Example: hubclient lineage team/merged@1.0.0"""
     with open_hub(url) as hub:
-        found = asking.lineage(hub, name)
+        found = hub.lineage(name)
     if is_json:
         output.emit_json(found)
         return
@@ -62,7 +61,7 @@ def withdraw(
 ) -> None:
     """Withdraw for ever. Example: hubclient withdraw team/ner@1.0.0 --reason "its data may not be used" """
     with open_hub(url) as hub:
-        done = asking.withdraw(hub, name, reason, derived="flag" if is_flagged else "withdraw")
+        done = hub.withdraw(name, reason, derived="flag" if is_flagged else "withdraw")
     if is_json:
         output.emit_json(done)
         return
@@ -89,10 +88,10 @@ def remove(
         lineage(name, url, is_json)
         raise UsageError(f"This would go for good. Nothing was done to {name}.", hint="Add --yes to remove it.")
     with open_hub(url) as hub, output.progress("Removing", is_bytes=False, is_quiet=is_json or not is_waiting) as call:
-        answer = asking.remove(hub, name, reason)
+        answer = hub.remove(name, reason)
         if is_waiting:
-            answer = asking.await_removal(
-                hub, answer, timeout_seconds=timeout, on_progress=lambda share, label: call(share, 1.0, label)
+            answer = hub.await_removal(
+                answer, timeout_seconds=timeout, on_progress=lambda share, label: call(share, 1.0, label)
             )
     if is_json:
         output.emit_json(answer)
@@ -109,7 +108,7 @@ def removals(
 ) -> None:
     """List removals, or show the receipt of one. Example: hubclient removals"""
     with open_hub(url) as hub:
-        found = asking.removal(hub, removal_id) if removal_id else asking.removals(hub, cursor=cursor, limit=limit)
+        found = hub.removal(removal_id) if removal_id else hub.removals(cursor=cursor, limit=limit)
     if is_json:
         output.emit_json(found)
     elif removal_id:
