@@ -1,16 +1,18 @@
 """A namespace and its adapters."""
 
+from django.db.models import Q
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 
 from catalog.accounts.models import Namespace
 from catalog.accounts.services import role_in
-from catalog.adapters.models import Adapter
+from catalog.adapters.models import Adapter, VersionState
 from catalog.errors import NotFound
 from catalog.evaluations.models import EvaluationSet, Policy
 from catalog.search.queries import SearchQuery, search
 
 MOST_LISTED = 50
+_MAY_COME = (VersionState.RESERVED, VersionState.YANKED)
 
 
 def namespace_page(request: HttpRequest, namespace: str) -> HttpResponse:
@@ -24,12 +26,14 @@ def namespace_page(request: HttpRequest, namespace: str) -> HttpResponse:
         SearchQuery(namespace=found.name, sort="newest"), request.user, cursor=request.GET.get("cursor") or None
     )
     role = role_in(request.user, found)
-    unpublished = Adapter.objects.visible_to(request.user).filter(namespace=found, default_version=None)
+    unpublished = Adapter.objects.visible_to(request.user).filter(
+        Q(versions=None) | Q(versions__state__in=_MAY_COME), namespace=found, default_version=None
+    )
     context = {
         "namespace": found,
         "page": page,
         "more_url": f"{request.path}?cursor={page.next_cursor}" if page.next_cursor else "",
-        "unpublished": unpublished.select_related("namespace").order_by("name"),
+        "unpublished": unpublished.distinct().select_related("namespace").order_by("name") if role else [],
         "role": role,
         "sets": _sets_of(request, found),
         # As over HTTP: members alone read them.

@@ -56,6 +56,8 @@ def test_a_version_is_withdrawn_and_its_page_says_why(published, merged, as_owne
         assert "wrong labels" in text
         assert "withdrawn" in text
     assert stranger.get("/team/ner-de/versions/1.0.0").status_code == 410
+    for viewer in (stranger, as_owner):
+        assert "team/ner-de" not in viewer.get("/team").content.decode()
     assert as_owner.post(f"{MANAGE}/take-back", {"reason": " "}).status_code == 400
 
 
