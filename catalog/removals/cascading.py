@@ -84,8 +84,10 @@ def _withdraw_one(actor: User | None, revision: Revision, *, reason: str, cause:
     )
     columns = ("path", "blob_id", "blob__size_bytes")
     files = list(File.objects.filter(revision=revision).values_list(*columns))
-    fits = Fit.objects.filter(revision=revision).exclude(blob=None).select_related("blob", "basis__family__namespace")
-    files += [(f"coefficients on {fit.basis}.safetensors", fit.blob.sha256, fit.blob.size_bytes) for fit in fits]
+    fits = Fit.objects.filter(revision=revision).select_related("blob", "basis__family__namespace")
+    files += [
+        (f"coefficients on {fit.basis}.safetensors", fit.blob.sha256, fit.blob.size_bytes) for fit in fits if fit.blob
+    ]
     WithdrawnFile.objects.bulk_create(
         WithdrawnFile(withdrawal=withdrawal, path=path[:300], sha256=sha256, size_bytes=size)
         for path, sha256, size in files
