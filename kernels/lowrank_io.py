@@ -7,6 +7,7 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from shutil import copymode
 from typing import Any
 
 import torch
@@ -116,6 +117,8 @@ def save_lora(
     save_file(tensors, folder / WEIGHTS_NAME, metadata={"format": "pt"})
     config = lora_config(adapter, base_model=base_model, task_type=task_type) | (copies.options if copies else {})
     (folder / CONFIG_NAME).write_text(json.dumps(config, indent=2, sort_keys=True) + "\n", encoding="utf-8")
+    # The library makes files that their owner alone may read.
+    copymode(folder / CONFIG_NAME, folder / WEIGHTS_NAME)
     return folder
 
 

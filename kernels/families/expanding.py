@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from shutil import copymode
 
 from safetensors.torch import load_file, save_file
 
@@ -40,6 +41,7 @@ def save_expanded(
     if member.full:
         tensors = load_file(weights) | {name: values.contiguous() for name, values in member.full.items()}
         save_file(tensors, weights, metadata={"format": "pt"})
+        copymode(folder / CONFIG_NAME, weights)
     config = json.loads((folder / CONFIG_NAME).read_text(encoding="utf-8"))
     config |= {key: member.settings[key] for key in SETTINGS if key in member.settings}
     (folder / CONFIG_NAME).write_text(json.dumps(config, indent=2, sort_keys=True) + "\n", encoding="utf-8")

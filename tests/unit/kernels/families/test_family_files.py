@@ -161,6 +161,8 @@ def test_an_expanded_member_is_a_peft_folder_with_heads_embeddings_and_windows(t
     assert all(torch.equal(tensors[name], values) for name, values in head.items()), "heads travel bit for bit"
     config = json.loads((folder / "adapter_config.json").read_text())
     assert (config["task_type"], config["base_model_name_or_path"]) == ("SEQ_CLS", "acme/base")
+    modes = {path.name: path.stat().st_mode for path in folder.iterdir()}
+    assert len(set(modes.values())) == 1, f"who may read the config may read the weights: {modes}"
 
 
 def test_a_quantised_head_keeps_its_bias_in_half_precision(tmp_path: Path) -> None:
