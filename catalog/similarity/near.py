@@ -75,7 +75,7 @@ def fingerprint_of(revision: Revision) -> Fingerprint:
         raise NotFound(
             "not_fingerprinted",
             f"{revision} has no fingerprint yet",
-            hint="Accepted revisions get one with their validation, older ones within a day.",
+            hint="Accepted revisions get one with their validation, older ones by a job in the background.",
         )
     return found
 

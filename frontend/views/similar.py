@@ -14,7 +14,7 @@ from frontend.nearness import factor_rows, near_lines
 def similar_page(request: HttpRequest, namespace: str, name: str, version: str = "") -> HttpResponse:
     """Similar adapters that the viewer may see, and those of the same initial A; htmx asks for the section alone.
 
-    Comparing with a hundred thousand others takes part of a second: the adapter's page does not wait for it.
+    Comparing with a hundred thousand others takes half a second: the adapter's page asks once somebody scrolls to it.
     Raises NotFound and Gone.
     """
     adapter = get_adapter(request.user, f"{namespace}/{name}")

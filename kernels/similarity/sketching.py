@@ -70,8 +70,8 @@ class Sketcher:
         """Entry (k, j) of A goes to the bucket of its column, shifted by one that belongs to its row and the rank."""
         folded = columns.reshape(columns.shape[0], INITIAL_A_SIZE, _FOLD).sum(2)
         shifts, signs = _draws(f"{module}|rank {columns.shape[0]}", columns.shape[0])
-        for row, shift, sign in zip(folded, shifts, signs, strict=True):
-            self._initial_a += sign * np.roll(row, int(shift) // _FOLD)
+        places = (np.arange(INITIAL_A_SIZE) - (shifts // _FOLD)[:, None]) % INITIAL_A_SIZE
+        self._initial_a += signs @ np.take_along_axis(folded, places, axis=1)
 
     def finish(self) -> Sketches:
         """Both sketches of what was added."""

@@ -206,8 +206,9 @@ def test_the_page_is_whole_in_the_dark(browser, published):
     assert ground == "rgb(19, 20, 22)"
 
 
-def test_the_neighbours_of_an_adapter_arrive_on_its_page_by_themselves(browser, paths):
+def test_the_neighbours_of_an_adapter_arrive_when_somebody_scrolls_to_them(browser, paths):
     browser.open("/team/ner-de")
+    browser.driver.execute_script("document.getElementById('similar-section').scrollIntoView()")
     browser.wait(lambda driver: "Began at the same A" in driver.find_element(By.CSS_SELECTOR, "main").text)
     assert browser.find("#similar-section .state").text == "copy"
     assert browser.complaints() == []

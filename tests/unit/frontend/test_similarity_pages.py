@@ -88,7 +88,7 @@ def test_a_revision_that_was_never_compared_says_so(hub):
 def test_an_adapters_page_asks_for_its_neighbours_last_and_has_a_link_without_scripts(hub):
     hub.published(hub.owner, likeness_files(1), "lab/mine", version="1.0.0")
     text = page(None, "/lab/mine")
-    assert 'hx-get="/lab/mine/versions/1.0.0/similar"' in text
+    assert 'hx-get="/lab/mine/versions/1.0.0/similar" hx-trigger="revealed"' in text
     assert '<a href="/lab/mine/versions/1.0.0/similar">' in text
 
 
