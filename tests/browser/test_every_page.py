@@ -88,14 +88,8 @@ def family():
 def paths(catalog, published, pending, measured, merged, family):  # noqa: F811
     """One address of each kind of page, with names as long as they may be."""
     card = f"# Title\n\n| {LONG} | b |\n|---|---|\n| 1 | 2 |\n\n```\n{LONG * 3}\n```\n\n![far](https://elsewhere.example/p.png)"
-    finding = {
-        "code": "x",
-        "severity": "warning",
-        "message": "m",
-        "tensor": f"{LONG}.{LONG}",
-        "expected": [1],
-        "received": [2],
-    }
+    finding = {"code": "x", "severity": "warning", "message": "m", "expected": [1], "received": [2]}
+    finding["tensor"] = f"{LONG}.{LONG}"
     report = {
         "findings": [finding],
         "disagreements": [{"fact": "rank", "from_file": 4, "claimed": 8, "source": "config"}],
