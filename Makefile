@@ -98,6 +98,10 @@ bench-service: $(DEV_STAMP) debian ## Measure the service with a million adapter
 bench-eval: $(DEV_STAMP) ## Measure twenty adapters on one set: the hub, separate processes, bare forward passes (ARGS=--quick)
 	@$(VENV) -m benchmarks.evaluation $(ARGS)
 
+.PHONY: bench-families
+bench-families: $(DEV_STAMP) ## Train 23 adapters, compress them every way, measure bytes and accuracy, draw the chart (ARGS=--quick)
+	@$(VENV) -m benchmarks.families $(ARGS)
+
 .PHONY: debian
 debian: ## Install the Debian packages of the tests where that is allowed, else name the missing ones
 	@scripts/debian-packages.sh --install

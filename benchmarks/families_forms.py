@@ -8,6 +8,7 @@ from pathlib import Path
 from safetensors.torch import load_file
 from torch import Tensor
 
+from kernels.families.basis import Basis
 from kernels.families.encoding import Encoding
 from kernels.families.expanding import save_expanded
 from kernels.families.files import write_basis, write_member
@@ -22,9 +23,12 @@ GROUP = 64
 
 @dataclass(frozen=True)
 class Setting:
-    """A way to store a family: rank k of the shared basis (0: each adapter alone), rank kept of each member, dtypes."""
+    """A way to store a family: directions of U and of V that are shared (0: none, each adapter alone), the rank kept of
+    each member (0: its own), and dtypes.
+    """
 
-    shared: int
+    outputs: int
+    inputs: int
     rank: int
     basis: str
     values: str
@@ -33,13 +37,13 @@ class Setting:
     @property
     def method(self) -> str:
         """`jd_full` or `individual`."""
-        return "jd_full" if self.shared else "individual"
+        return "jd_full" if self.outputs else "individual"
 
     @property
     def name(self) -> str:
         """Short and unique."""
         kept = f"r {self.rank}, " if self.rank else ""
-        where = f"basis k {self.shared} {self.basis}, " if self.shared else "alone, "
+        where = f"basis {self.outputs} x {self.inputs} {self.basis}, " if self.outputs else "alone, "
         return f"{where}{kept}{self.values}, heads {self.heads}"
 
 
@@ -90,13 +94,13 @@ class Forms:
     def __init__(self, members: Sequence[Member], folder: Path) -> None:
         self.members = members
         self.folder = folder
-        self._fits: dict[tuple[int, int], dict[str, StoredModule]] = {}
+        self._fits: dict[tuple[int, int], dict[str, Basis | None]] = {}
 
     def make(self, count: int, setting: Setting) -> Form:
         """Fit (once), round, project on what was rounded, write, and expand from what was written."""
         members = self.members[:count]
         room = self.folder / f"{count}-{setting.name.replace(' ', '-').replace(',', '')}"
-        basis = StoredBasis(setting.method, "all-MiniLM-L6-v2", self._fit(count, setting.shared))
+        basis = StoredBasis(setting.method, "all-MiniLM-L6-v2", self._modules(count, setting))
         stored = write_basis(room / "basis.safetensors", basis, encoding=Encoding(setting.basis, GROUP))
         sizes, errors, folders = [], [], []
         for place, member in enumerate(members):
@@ -112,16 +116,20 @@ class Forms:
             errors += relative_squared_errors(stored, written, member.updates).values()
             folders.append(save_expanded(stored, written, room / f"{place}"))
         originals = tuple(member.original_bytes for member in members)
-        shared = stored.size_bytes if setting.shared else 0
+        shared = stored.size_bytes if setting.outputs else 0
         return Form(setting, shared, tuple(sizes), originals, sum(errors) / len(errors), tuple(folders))
 
-    def _fit(self, count: int, rank: int) -> dict[str, StoredModule]:
+    def _modules(self, count: int, setting: Setting) -> dict[str, StoredModule]:
+        """The fitted basis, its leading directions of either side."""
+        like, found = self.members[0].updates, {}
+        for name, one in self._fit(count, max(setting.outputs, setting.inputs)).items():
+            cut = (Basis(one.U[:, : setting.outputs], one.V[:, : setting.inputs]),) if one else ()
+            found[name] = StoredModule(like[name].d_out, like[name].d_in, cut)
+        return found
+
+    def _fit(self, count: int, rank: int) -> dict[str, Basis | None]:
         if (count, rank) not in self._fits:
             modules, load = loader_of([member.updates for member in self.members[:count]])
-            found = {}
-            for name in modules:
-                updates = load(name)
-                clusters = (jd_full(updates, rank=rank).basis,) if rank else ()
-                found[name] = StoredModule(updates[0].d_out, updates[0].d_in, clusters)
-            self._fits[count, rank] = found
+            fits = {name: jd_full(load(name), rank=rank).basis if rank else None for name in modules}
+            self._fits[count, rank] = fits
         return self._fits[count, rank]

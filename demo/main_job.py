@@ -4,7 +4,7 @@ import shutil
 import time
 from pathlib import Path
 
-from demo import walk
+from demo import family, walk
 from demo.console import Screen
 from demo.hub_process import AnyHub
 from demo.people import REVIEWER, People
@@ -39,19 +39,26 @@ class MainJob:
         walk.publish_all(hub, people, TASKS, self._store, self.screen)
         self._reject_weak_revision(hub, people)
         self.screen.say(f"4. Search: a visitor finds {walk.search_all(hub, TASKS)} adapters")
-        self.screen.say("5. Pull and stitch in a new process, with the training folders moved away")
-        stitched = {}
+        members = family.members_of(TASKS)
+        self.screen.say(f"5. Compress {len(members)} of them into the family {family.FAMILY}")
+        basis = family.compress(hub, people, members)
+        self.screen.say("6. Pull and stitch in a new process, with the training folders moved away")
+        stitched, compressed = {}, {}
         files = self._copy_held_out(self.room / "held-out")
         with walk.moved_away(self._store.folder):
-            for line in walk.stitch_all(hub, people[REVIEWER].token, TASKS, files):
-                stitched[line["name"].partition("/")[2].partition("@")[0]] = line
-                self.screen.say(f"  {line['name']}: accuracy {line['accuracy']:.3f}")
+            for line in walk.stitch_all(hub, people[REVIEWER].token, TASKS, files, members):
+                name = line["name"].partition("/")[2].partition("@")[0]
+                (compressed if "pulled_bytes" in line else stitched)[name] = line
+                if "pulled_bytes" not in line:
+                    self.screen.say(f"  {line['name']}: accuracy {line['accuracy']:.3f}")
         rows = walk.compare({task.name: self._trained[task.name] for task in TASKS}, stitched)
         self.screen.table(rows)
         different = [row.name for row in rows if not row.is_same]
         if different:
             raise walk.DemoFailedError(f"After pull and stitch these differ from training: {', '.join(different)}.")
-        self.screen.say(f"Every adapter came back bit for bit. {time.monotonic() - self._started:.0f} s in all.")
+        self.screen.say("Every adapter came back bit for bit. Compressed, at a cost:")
+        family.show(self.screen, basis, compressed, self._trained)
+        self.screen.say(f"{time.monotonic() - self._started:.0f} s in all.")
 
     def _reject_weak_revision(self, hub: AnyHub, people: People) -> None:
         """A reviewer refuses a version of the first adapter that was trained in a hurry, for what was measured."""

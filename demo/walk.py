@@ -119,11 +119,15 @@ def search_all(hub: AnyHub, tasks: Sequence[Task]) -> int:
 
 
 def stitch_all(
-    hub: AnyHub, token: str, tasks: Sequence[Task], held_out: Mapping[str, Path]
+    hub: AnyHub, token: str, tasks: Sequence[Task], held_out: Mapping[str, Path], compressed: Sequence[Task] = ()
 ) -> Iterator[dict[str, Any]]:
-    """Measurements from new processes that get the hub's URL, a token, the base model and the held-out texts."""
+    """Measurements from new processes that get the hub's URL, a token, the base model and the held-out texts.
+
+    Those of `compressed` come a second time, by the basis of their family.
+    """
     named = [f"{ORGANIZATION}/{task.name}@{VERSION}={held_out[task.name]}" for task in tasks]
     command = [sys.executable, "-m", "demo.stitching", "--hub", hub.url, "--base", str(base_model_path())]
+    command += [part for task in compressed for part in ("--compressed", f"{ORGANIZATION}/{task.name}@{VERSION}")]
     environment = {**os.environ, "HUB_TOKEN": token, "HF_HUB_OFFLINE": "1"}
     with ExitStack() as stack:
         processes = [
