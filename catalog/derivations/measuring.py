@@ -4,7 +4,7 @@ from django.db import transaction
 
 from catalog.adapters.models import Revision
 from catalog.bases.models import BaseModel
-from catalog.derivations.models import Derivation
+from catalog.derivations.models import Derivation, DerivationKind
 from catalog.errors import Conflict, DomainError
 from catalog.evaluations.fitting import require_fit, require_measurable, require_rows
 from catalog.evaluations.grouping import Asked, Wanted, ask
@@ -21,14 +21,18 @@ def due_measurements(revision: Revision) -> list[tuple[SetRevision, bool]]:
     derivation may not see are left out, and those that the revision does not fit: a merge with the labels of one parent
     has no score on the other's.
     """
-    derivation = Derivation.objects.select_related("requested_by").filter(revision=revision).first()
+    # What was trained on rows of its own in others' directions has another task than they.
+    found = Derivation.objects.exclude(kind=DerivationKind.ADAPT).filter(revision=revision)
+    derivation = found.select_related("requested_by").first()
     if derivation is None or derivation.requested_by is None or revision.base_model is None:
         return []
     measured = Evaluation.objects.measured().filter(
         IS_WHOLE,
         revision__in=derivation.parents.values("revision"),
+        set_revision__evaluation_set__in=EvaluationSet.objects.visible_to(derivation.requested_by)
+        .offered()
+        .values("pk"),
         set_revision__withdrawn_at=None,
-        set_revision__evaluation_set__in=EvaluationSet.objects.visible_to(derivation.requested_by).values("pk"),
     )
     newest: dict[int, Evaluation] = {}
     related = measured.select_related("set_revision__evaluation_set__namespace")

@@ -66,10 +66,15 @@ def _require_head(on: SetRevision, keeper: Named | None, base: BaseModel) -> Non
 
 
 def rows_of(derivation: Derivation) -> SetRevision:
-    """The set that a search runs on, whoever may see it now. Raises Gone ``set_gone`` where it is gone."""
+    """The set that a search runs on, whoever may see it now.
+
+    Raises:
+        Gone: ``set_gone``, ``set_withdrawn``. Busy: ``blob_damaged``.
+    """
     full_name, number = split_reference(derivation.recipe["evaluation_set"])
     sets = EvaluationSet.objects.named(full_name)
     found = SetRevision.objects.filter(evaluation_set__in=sets, number=int(number or 0)).first()
     if found is None or found.digest != derivation.recipe["set_digest"]:
         raise Gone("set_gone", f"{derivation.recipe['evaluation_set']} is not there any more, or holds other rows")
+    require_rows(found)
     return found

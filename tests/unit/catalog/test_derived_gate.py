@@ -8,9 +8,11 @@ from catalog.adapters.publication import publish_revision, record_verdict
 from catalog.adapters.services import create_adapter
 from catalog.bases.models import BaseModel
 from catalog.derivations.measuring import due_measurements, measure_derived
+from catalog.derivations.models import Derivation
 from catalog.errors import Conflict
 from catalog.evaluations.models import Evaluation
 from catalog.evaluations.requesting import request_evaluations
+from catalog.evaluations.withdrawing import withdraw_set
 from catalog.reviews.services import decide
 from tests.unit.catalog.deriving import finish_merge, open_merge
 from tests.unit.catalog.evaluating import classifier, facts_with_head, make_set, measure
@@ -117,6 +119,24 @@ def test_the_newest_rows_that_a_parent_was_measured_on_are_those_that_count(owne
     )
     made = derived(owner, base, parent, tmp_path)
     assert [str(on) for on, _ in due_measurements(made)] == ["lab/mood@1"]
+
+
+def test_a_set_that_was_withdrawn_asks_for_no_score(owner, base, tmp_path):
+    make_namespace(owner)
+    on = make_set(owner)
+    made = derived(owner, base, scored(owner, base), tmp_path)
+    assert due_measurements(made)
+    withdraw_set(owner, on.evaluation_set, reason="the rows were not ours")
+    assert due_measurements(made) == []
+    assert publish_revision(made, actor=owner).state == "published"
+
+
+def test_what_was_trained_in_the_directions_of_others_has_a_task_of_its_own(owner, base, tmp_path):
+    make_namespace(owner)
+    make_set(owner)
+    made = derived(owner, base, scored(owner, base), tmp_path)
+    Derivation.objects.filter(revision=made).update(kind="adapt")
+    assert due_measurements(made) == []
 
 
 def test_what_was_pushed_by_somebody_is_asked_for_nothing(owner, base):
