@@ -126,6 +126,31 @@ def test_eval_as_json_is_the_hubs_answer(run):
     assert answer["jobs"][0]["kind"] == "evaluate"
 
 
+def test_a_second_adapter_acts_too_where_it_is_named(run, catalog):  # noqa: F811
+    catalog.push(catalog.writer, "team/german", approve=catalog.owner)
+    worker.shares.append(0.9)
+    out = run("eval", "team/sentiment@1.1.0", "--with", "team/german", "--set", "team/films", "--wait")[1]
+    assert out.splitlines()[0].startswith("team/sentiment@1.1.0 with team/german@1.0.0 on team/films@1: accuracy 0.9")
+    code, _, err = run("eval", "team/sentiment@1.1.0", "--with", "team/sentiment@1.0.0", "--set", "team/films")
+    assert (code, "companion_does_not_fit" in err) == (1, True)
+
+
+def test_a_dead_letter_is_acknowledged(run, monkeypatch, measured):  # noqa: F811
+    from catalog.jobs.models import Job
+    from catalog.jobs.services import submit
+
+    job = submit("describe_base", {}, created_by=User.objects.get(username="writer"))
+    Job.objects.filter(pk=job.pk).update(state="failed", is_dead_letter=True)
+    assert str(job.pk) in run("jobs", "--dead")[1]
+    assert run("jobs", str(job.pk), "--acknowledge", "bad memory")[0] == 4
+    User.objects.filter(username="owner").update(is_staff=True)
+    secret = issue_token(User.objects.get(username="owner"), name="ci", scopes=["read", "admin"]).secret
+    monkeypatch.setenv("HUB_TOKEN", secret)
+    assert run("jobs", str(job.pk), "--acknowledge", "bad memory")[0] == 0
+    assert str(job.pk) not in run("jobs", "--dead")[1]
+    assert run("jobs", "--acknowledge", "x")[0] == 2
+
+
 def test_an_evaluation_that_fails_ends_with_its_code_and_exit_code_1(run, hub):
     worker.errors.append({"code": "no_head", "detail": "no head for labels", "hint": "Ask for a probe."})
     code, _, err = run("eval", "team/sentiment@1.1.0", "--set", "team/films", "--seed", "8", "--wait")
