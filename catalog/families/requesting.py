@@ -57,10 +57,7 @@ def request_basis(
         raise InvalidInput(
             detail=f"{asked['clusters']} clusters for {len(revisions)} members", field="options", hint="Take fewer."
         )
-    digests: dict[int, dict[str, str]] = defaultdict(dict)
-    files = File.objects.filter(revision__in=revisions).values_list("revision_id", "path", "blob_id")
-    for revision_id, path, digest in files:
-        digests[revision_id][path] = digest
+    digests = _digests_of(revisions)
     number = (family.bases.aggregate(newest=Max("number"))["newest"] or 0) + 1
     basis = Basis.objects.create(
         family=family,
@@ -103,6 +100,15 @@ def _as_before(family: Family) -> dict[str, Any]:
     made = family.bases.filter(state__in=(BasisState.READY, BasisState.WITHDRAWN))
     newest = made.order_by("-number").first()
     return dict(newest.recipe["options"]) if newest else {}
+
+
+def _digests_of(revisions: list[Revision]) -> dict[int, dict[str, str]]:
+    """The digest of every file of each revision, by path."""
+    digests: dict[int, dict[str, str]] = defaultdict(dict)
+    files = File.objects.filter(revision__in=revisions).values_list("revision_id", "path", "blob_id")
+    for revision_id, path, digest in files:
+        digests[revision_id][path] = digest
+    return digests
 
 
 def _described(revision: Revision, digests: dict[int, dict[str, str]]) -> dict[str, Any]:

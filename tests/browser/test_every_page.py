@@ -117,9 +117,8 @@ def family():
     return made
 
 
-@pytest.fixture
-def paths(catalog, published, pending, measured, merged, family):  # noqa: F811
-    """One address of each kind of page, with names as long as they may be."""
+def long_adapter(catalog):
+    """An adapter whose name, card, summary and findings are as long as they may be."""
     card = f"# Title\n\n| {LONG} | b |\n|---|---|\n| 1 | 2 |\n\n```\n{LONG * 3}\n```\n\n![far](https://elsewhere.example/p.png)"
     finding = {"code": "x", "severity": "warning", "message": "m", "expected": [1], "received": [2]}
     finding["tensor"] = f"{LONG}.{LONG}"
@@ -127,7 +126,13 @@ def paths(catalog, published, pending, measured, merged, family):  # noqa: F811
         "findings": [finding],
         "disagreements": [{"fact": "rank", "from_file": 4, "claimed": 8, "source": "config"}],
     }
-    long = catalog.push(catalog.writer, f"team/{LONG}", "1.0.0", card=card, report=report, summary="s" * 300)
+    return catalog.push(catalog.writer, f"team/{LONG}", "1.0.0", card=card, report=report, summary="s" * 300)
+
+
+@pytest.fixture
+def paths(catalog, published, pending, measured, merged, family):  # noqa: F811
+    """One address of each kind of page, with names as long as they may be."""
+    long = long_adapter(catalog)
     pending = Revision.objects.get(pk=pending.pk)
     alike(*Revision.objects.filter(adapter__namespace=catalog.team, state__in=("pending", "published")))
     User.objects.filter(username="owner").update(is_staff=True)
