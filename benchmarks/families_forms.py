@@ -102,7 +102,9 @@ class Forms:
         room = self.folder / f"{count}-{setting.name.replace(' ', '-').replace(',', '')}"
         basis = StoredBasis(setting.method, "all-MiniLM-L6-v2", self._modules(count, setting))
         stored = write_basis(room / "basis.safetensors", basis, encoding=Encoding(setting.basis, GROUP))
-        sizes, errors, folders = [], [], []
+        sizes: list[int] = []
+        errors: list[float] = []
+        folders: list[Path] = []
         for place, member in enumerate(members):
             projected = project(stored, member.updates, rank=setting.rank or None)
             written = write_member(

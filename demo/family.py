@@ -13,7 +13,7 @@ from hubclient.errors import NotFoundError
 
 FAMILY = f"{ORGANIZATION}/langid"
 # Most of each update's energy, in eight bits a value: what that costs in accuracy is printed.
-OPTIONS = {"method": "jd_full", "error": 0.1, "dtype": "int8", "coefficients": "int8", "heads": "int8"}
+OPTIONS: dict[str, Any] = {"method": "jd_full", "error": 0.1, "dtype": "int8", "coefficients": "int8", "heads": "int8"}
 
 
 def members_of(tasks: Sequence[Task]) -> list[Task]:

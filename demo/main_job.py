@@ -3,6 +3,7 @@
 import shutil
 import time
 from pathlib import Path
+from typing import Any
 
 from demo import family, walk
 from demo.console import Screen
@@ -43,7 +44,8 @@ class MainJob:
         self.screen.say(f"5. Compress {len(members)} of them into the family {family.FAMILY}")
         basis = family.compress(hub, people, members)
         self.screen.say("6. Pull and stitch in a new process, with the training folders moved away")
-        stitched, compressed = {}, {}
+        stitched: dict[str, Any] = {}
+        compressed: dict[str, Any] = {}
         files = self._copy_held_out(self.room / "held-out")
         with walk.moved_away(self._store.folder):
             for line in walk.stitch_all(hub, people[REVIEWER].token, TASKS, files, members):
