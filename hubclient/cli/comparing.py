@@ -35,7 +35,7 @@ def similar(
         return
     if found["fingerprint"]["skipped"]:
         output.note(f"Only equal tensors could be looked for: {found['fingerprint']['skipped']['detail']}")
-    output.table(("adapter", "is", "cosine", "strength", "initial A"), map(_row, found["similar"]))
+    output.table(("adapter", "is", "cosine", "strength", "initial A"), map(near_row, found["similar"]))
     if not found["similar"]:
         output.note("No adapter that you may see points the same way.")
     for row in found["same_initial_a"]:
@@ -70,7 +70,8 @@ def propose(
     output.note(f"{found['considered']} adapters compared{whole}; {found['alone']} share their A with no other.")
 
 
-def _row(row: dict[str, Any]) -> tuple[Any, ...]:
+def near_row(row: dict[str, Any]) -> tuple[Any, ...]:
+    """One line about another adapter: its name, a word, the cosine and its error, strength, cosine of the A's."""
     cosine = "" if row["cosine"] is None else f"{row['cosine']:.4f} +- {row['standard_error']:.4f}"
     return (
         _name(row["revision"]),

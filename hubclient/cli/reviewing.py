@@ -1,4 +1,4 @@
-"""review list, approve, reject."""
+"""review list, copies, approve, reject."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ import typer
 
 from .. import output
 from ..errors import UsageError
+from .comparing import near_row
 from .options import AsJson, HubUrl, open_hub
 
 app = typer.Typer(help="Decide on revisions that wait (scope review).", no_args_is_help=True)
@@ -29,6 +30,22 @@ def list_pending(
         for each in page["results"]
     )
     output.table(("adapter", "version", "commit", "method", "author"), rows)
+
+
+@app.command()
+def copies(name: Revision, url: HubUrl = None, is_json: AsJson = False) -> None:
+    """Show who has these weights already. Example: hubclient review copies team/sentiment@1.0.0"""
+    _check(name)
+    with open_hub(url) as hub:
+        found = hub.copies(name, hub.commit_of(name))
+    if is_json:
+        output.emit_json(found)
+        return
+    output.table(("adapter", "is", "cosine", "strength", "initial A"), map(near_row, found["copies"]))
+    if found["has_hidden_copy"]:
+        output.note("An adapter that you may not see holds the same weights; an administrator can tell which one.")
+    elif not found["copies"]:
+        output.note("Nothing that was compared holds them.")
 
 
 @app.command()

@@ -79,3 +79,13 @@ def test_the_same_from_python(run, live_server: Any):
     hub = Hub(live_server.url)
     assert hub.similar("lab/mine", limit=1)["similar"][0]["likeness"] == "copy"
     assert hub.propose_families("tiny/llama")["considered"] == 4
+
+
+def test_a_reviewer_asks_for_copies(run):
+    code, out, _ = run("review", "copies", "lab/mine@1.0.0")
+    assert code == 0
+    assert out.splitlines()[0].split("\t")[:2] == ["lab/copy@1.0.0", "copy"]
+    code, out, err = run("review", "copies", "lab/alone@1.0.0")
+    assert (code, out) == (0, "")
+    assert "Nothing that was compared holds them." in err
+    assert run("review", "copies", "lab/alone")[0] == 2
