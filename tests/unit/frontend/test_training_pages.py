@@ -1,33 +1,12 @@
 """What was trained here stands on the adapter's page, side by side; forms ask for more."""
 
 import re
-from pathlib import Path
-
-import pytest
 
 from catalog.accounts.models import User
-from catalog.adapters.publication import publish_revision, record_verdict
-from catalog.adapters.storing import store_folder
-from catalog.derivations.adapting import request_adaptation
-from catalog.derivations.drafting import receipts_as_dict
 from catalog.derivations.models import Derivation, DerivationKind
-from catalog.derivations.trained import record_trained
 from catalog.evaluations.models import EvaluationSet
 from tests.unit.catalog.evaluating import make_set
-from tests.unit.catalog.factories import lora_files
-from tests.unit.frontend.conftest import FACTS
-
-SIDE = {"low": 0.7, "high": 0.9, "head_parameters": 770}
-REPORT = {
-    "metric": "accuracy",
-    "train_rows": 1200,
-    "sides": [
-        {"name": "coefficients", "score": 0.8125, "trained_parameters": 5120, "seconds": 20.7, **SIDE},
-        {"name": "full_lora", "score": 0.85, "trained_parameters": 73728, "seconds": 17.6, **SIDE},
-        {"name": "base_alone", "score": 0.5, "trained_parameters": 0, "seconds": None, **SIDE, "head_parameters": None},
-    ],
-    "subspace": {"members": 1, "modules": 12, "mean_components": 26.67},
-}
+from tests.unit.frontend.trained_here import learnt  # noqa: F401  (a fixture, found by name)
 
 
 def words(text: str) -> str:
@@ -38,31 +17,7 @@ def section(text: str, name: str) -> str:
     return words(re.findall(rf'<section aria-labelledby="{name}">.*?</section>', text, re.DOTALL)[0])
 
 
-@pytest.fixture
-def learnt(catalog, published, tmp_path: Path) -> Derivation:
-    """``team/learnt``, published, which a training made of ``team/ner-de``."""
-    make_set(catalog.owner, "team/mood")
-    asked = request_adaptation(
-        catalog.owner, adapter="team/learnt", members=["team/ner-de"], evaluation_set="team/mood", version="1.0.0"
-    )
-    for path, data in lora_files(seed=77).items():
-        (tmp_path / path).write_bytes(data)
-    outcome = {
-        "receipts": receipts_as_dict(store_folder(tmp_path)),
-        "metadata": {"base": "example/tiny-encoder"},
-        "card": "Learnt.",
-        "report": REPORT,
-        "made_with": {},
-    }
-    assert asked.job is not None
-    record_trained(asked.job, outcome)
-    asked.refresh_from_db()
-    inspection = {"verdict": "accepted", "facts": FACTS, "findings": []}
-    publish_revision(record_verdict(asked.revision, inspection=inspection, base=catalog.base), actor=catalog.owner)
-    return asked
-
-
-def test_the_comparison_stands_on_the_page(learnt, stranger):
+def test_the_comparison_stands_on_the_page(learnt, stranger):  # noqa: F811
     page = stranger.get("/team/learnt").content.decode()
     shown = section(page, "training")
     assert "Coefficients alone (this adapter) 0.812 0.700 to 0.900 5,120 770 20.7" in shown
@@ -73,14 +28,14 @@ def test_the_comparison_stands_on_the_page(learnt, stranger):
     assert "Experimental" not in shown
 
 
-def test_a_private_set_is_not_named(learnt, stranger, as_owner):
+def test_a_private_set_is_not_named(learnt, stranger, as_owner):  # noqa: F811
     EvaluationSet.objects.filter(name="mood").update(visibility="private")
     address = "/team/learnt"
     assert "team/mood" not in section(stranger.get(address).content.decode(), "training")
     assert "team/mood@1" in section(as_owner.get(address).content.decode(), "training")
 
 
-def test_a_transfer_says_that_it_is_experimental(learnt, stranger):
+def test_a_transfer_says_that_it_is_experimental(learnt, stranger):  # noqa: F811
     learnt.kind = DerivationKind.TRANSFER
     learnt.recipe |= {"old_base_model": "example/tiny-encoder", "base_model": "example/other", "text_set": None}
     learnt.report = {"is_experimental": True, "texts": 90, "held_out_texts": 10, "agreement": 0.9, "sides": []}
