@@ -75,8 +75,10 @@ def _line(side: dict[str, Any]) -> SideLine:
 def _facts(kind: str, recipe: dict[str, Any], report: dict[str, Any]) -> list[tuple[str, str]]:
     if kind == DerivationKind.ADAPT:
         subspace = report.get("subspace", {})
+        count = subspace.get("members", 0)
+        adapters = f"{count} adapter{'' if count == 1 else 's'}"
         said = [
-            ("Directions from", recipe.get("basis") or recipe.get("family") or f"{subspace.get('members')} adapters"),
+            ("Directions from", recipe.get("basis") or recipe.get("family") or adapters),
             ("Layers", subspace.get("modules")),
             ("Directions a side, on average", subspace.get("mean_components")),
             ("Trained on", f"{report.get('train_rows'):,} rows of the split {recipe.get('split')}"),

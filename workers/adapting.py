@@ -6,9 +6,9 @@ from typing import Any
 
 from django.conf import settings
 
+from catalog.derivations.models import Derivation
 from catalog.derivations.trained import inputs_of
 from catalog.evaluations.models import SetRevision
-from catalog.jobs.models import Job
 from workers.base_weights import base_folder
 from workers.children import Beat
 from workers.hidden_rows import quoting_no_row
@@ -21,9 +21,9 @@ class Adapt(Trains):
     function = "workers.training.adapt:adapt"
 
     @contextmanager
-    def prepare(self, job: Job, beat: Beat) -> Iterator[dict[str, Any]]:
-        inputs = inputs_of(job)
-        derivation, basis, on = inputs.derivation, inputs.basis, inputs.sets["evaluation"]
+    def laid_out(self, derivation: Derivation, beat: Beat) -> Iterator[dict[str, Any]]:
+        inputs = inputs_of(derivation)
+        basis, on = inputs.basis, inputs.sets["evaluation"]
         folder = base_folder(inputs.base)
         parents = list(derivation.parents.select_related("revision"))
         with quoting_no_row(on), ExitStack() as stack:
@@ -38,7 +38,6 @@ class Adapt(Trains):
                 "members": [] if basis else [layout.adapter(parent.revision) for parent in parents],
                 "parents": [str(parent) for parent in parents],
                 "settings": derivation.recipe,
-                "metadata": {"base": str(inputs.base), "task": on.task, "languages": on.languages},
                 "threads": settings.HUB_EVALUATION_THREADS,
                 **layout.folders(),
             }

@@ -2,10 +2,8 @@
 
 from catalog.adapters.commits import VALIDATE_REVISION
 from catalog.bases.services import DESCRIBE_BASE
-from catalog.derivations.adapting import ADAPT
 from catalog.derivations.merging import PREVIEW_MERGE
 from catalog.derivations.reproducing import REPRODUCE
-from catalog.derivations.transferring import TRANSFER
 from catalog.errors import Conflict
 from catalog.evaluations.grouping import EVALUATE
 from catalog.evaluations.uncertainty import BAYESIANISE
@@ -17,7 +15,6 @@ from catalog.jobs.models import Job
 from catalog.removals.removing import REMOVE
 from catalog.similarity.recording import FINGERPRINT
 from catalog.uploads.receiving import RECEIVE_UPLOAD
-from workers.adapting import Adapt
 from workers.bayesianising import Bayesianise
 from workers.compressing import Compress
 from workers.derivation_kinds import DERIVES
@@ -32,7 +29,6 @@ from workers.receiving import ReceiveUpload
 from workers.removing import Remove
 from workers.reproducing import Reproduce
 from workers.supervisor import Handler
-from workers.transferring import Transfer
 from workers.validation import ValidateRevision
 
 HANDLERS: dict[str, Handler] = {
@@ -50,8 +46,6 @@ HANDLERS: dict[str, Handler] = {
     COMPRESS: Compress(),
     GATE: GateBasis(),
     PROJECT: ProjectRevision(),
-    ADAPT: Adapt(),
-    TRANSFER: Transfer(),
 }
 
 

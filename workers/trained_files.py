@@ -1,13 +1,16 @@
 """What both jobs that train do around their child: files laid out, and the result kept as a draft."""
 
-from contextlib import ExitStack
+from abc import ABC, abstractmethod
+from collections.abc import Iterator
+from contextlib import AbstractContextManager, ExitStack, contextmanager
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
 from catalog.adapters.models import Revision
 from catalog.adapters.storing import store_folder
-from catalog.derivations.drafting import abandon_derivation, receipts_as_dict, revive_derivation
+from catalog.derivations.drafting import abandon_derivation, receipts_as_dict, revive_derivation, waiting_for
+from catalog.derivations.models import Derivation
 from catalog.derivations.trained import record_trained, set_argument
 from catalog.evaluations.models import SetRevision
 from catalog.jobs.models import Job
@@ -41,22 +44,28 @@ class Layout:
 
     def folders(self) -> dict[str, str]:
         """Where the child writes."""
-        return {"output": str(self.room / "made"), "scratch": str(self.room / "scratch")}
+        return {"out": str(self.room / "made"), "scratch": str(self.room / "scratch")}
 
 
-class Trains:
-    """The handler's second half: keep, apply, abandon, revive."""
+class Trains(ABC):
+    """A kind of job that trains: what is laid out is its own, the rest is common to all."""
 
     uses_device = True
     time_setting = "HUB_TRAINING_SECONDS"
 
+    @abstractmethod
+    def laid_out(self, derivation: Derivation, beat: Beat) -> AbstractContextManager[dict[str, Any]]:
+        """The child's argument, for the first time or to compute it again. Raises Gone."""
+
+    @contextmanager
+    def prepare(self, job: Job, beat: Beat) -> Iterator[dict[str, Any]]:
+        with self.laid_out(waiting_for(job), beat) as argument:
+            yield argument
+
     def keep(self, job: Job, argument: dict[str, Any], outcome: dict[str, Any], beat: Beat) -> dict[str, Any]:
-        """Write the card beside what the child made, and put all of it into the store."""
-        folder = Path(argument["output"])
-        card = str(outcome.pop("card"))
-        (folder / "README.md").write_text(card, encoding="utf-8")
-        receipts = store_folder(folder, on_bytes=lambda count: beat(None, "keeping"))
-        return outcome | {"receipts": receipts_as_dict(receipts), "card": card, "metadata": argument["metadata"]}
+        """Put what the child wrote into the store."""
+        receipts = store_folder(Path(argument["out"]), on_bytes=lambda count: beat(None, "keeping"))
+        return outcome | {"receipts": receipts_as_dict(receipts)}
 
     def apply(self, job: Job, outcome: dict[str, Any]) -> dict[str, Any]:
         """A draft with its lineage."""

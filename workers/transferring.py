@@ -6,8 +6,8 @@ from typing import Any
 
 from django.conf import settings
 
+from catalog.derivations.models import Derivation
 from catalog.derivations.trained import inputs_of
-from catalog.jobs.models import Job
 from workers.adapting import public_name
 from workers.base_weights import base_folder
 from workers.children import Beat
@@ -21,29 +21,27 @@ class Transfer(Trains):
     function = "workers.training.transfer:transfer"
 
     @contextmanager
-    def prepare(self, job: Job, beat: Beat) -> Iterator[dict[str, Any]]:
-        inputs = inputs_of(job)
-        derivation, texts, on = inputs.derivation, inputs.sets["text"], inputs.sets.get("evaluation")
+    def laid_out(self, derivation: Derivation, beat: Beat) -> Iterator[dict[str, Any]]:
+        inputs = inputs_of(derivation)
+        texts, on = inputs.sets["text"], inputs.sets.get("evaluation")
         old_folder, new_folder = base_folder(inputs.base), base_folder(inputs.new_base)
         parent = derivation.parents.select_related("revision").get()
         with ExitStack() as stack:
             stack.enter_context(quoting_no_row(texts))
             stack.enter_context(quoting_no_row(on or texts))
             layout = Layout(stack, beat, "transfer-")
-            said = parent.revision
             yield {
                 "title": derivation.target.full_name,
                 "old_base": {"path": str(old_folder)},
                 "old_base_id": str(inputs.base),
                 "base": {"path": str(new_folder)},
                 "base_id": str(inputs.new_base),
-                "source": layout.adapter(said),
+                "source": layout.adapter(parent.revision),
                 "texts": layout.rows(texts),
                 "text_name": public_name(texts),
                 "set": layout.rows(on) if on else None,
                 "parents": [str(parent)],
                 "settings": derivation.recipe,
-                "metadata": {"base": str(inputs.new_base), "task": said.task, "languages": said.languages},
                 "threads": settings.HUB_EVALUATION_THREADS,
                 **layout.folders(),
             }

@@ -14,6 +14,7 @@ from catalog.derivations.training_settings import read_adapt_settings
 from catalog.errors import InvalidInput, Unprocessable
 from catalog.evaluations.fitting import require_rows
 from catalog.evaluations.models import Harness, SetRevision
+from catalog.evaluations.offering import require_offered
 from catalog.evaluations.queries import get_set_revision, rows_hidden
 from catalog.names import check_version
 
@@ -57,12 +58,11 @@ def request_adaptation(
     on = get_set_revision(actor, evaluation_set)
     require_trainable(actor, on, asked["split"])
     recipe = {"base_model": str(base), "evaluation_set": str(on), "set_digest": on.digest, "family": family, **asked}
-    payload = {"evaluation": on.pk}
+    recipe["metadata"] = {"base": str(base), "task": on.task, "languages": on.languages}
     if directions is not None:
         recipe |= {"basis": str(directions.basis), "basis_digest": directions.basis.blob_id}
-        payload["basis"] = directions.basis.pk
     wanted = Wanted(adapter, version, parents, recipe, {"evaluation": on})
-    return start(actor, wanted, kind=DerivationKind.ADAPT, payload=payload)
+    return start(actor, wanted, kind=DerivationKind.ADAPT)
 
 
 def require_trainable(actor: User, on: SetRevision, split: str) -> None:
@@ -80,6 +80,7 @@ def require_trainable(actor: User, on: SetRevision, split: str) -> None:
             field="evaluation_set",
             hint="Choose a set of sequence classification.",
         )
+    require_offered(on)
     require_split(on, split)
     require_rows(on)
 

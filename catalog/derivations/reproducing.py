@@ -14,8 +14,14 @@ from catalog.jobs.services import submit
 
 REPRODUCE = "reproduce"
 QUEUE = "gpu"
-# What a recipe and the parents' digests determine; training depends on more.
-RECOMPUTED = (DerivationKind.MERGE, DerivationKind.REDUCE, DerivationKind.EXTRACT)
+# What a recipe determines, with the digests of parents and sets.
+RECOMPUTED = (
+    DerivationKind.MERGE,
+    DerivationKind.REDUCE,
+    DerivationKind.EXTRACT,
+    DerivationKind.ADAPT,
+    DerivationKind.TRANSFER,
+)
 
 
 def request_reproduction(actor: User, derivation: Derivation) -> Job:

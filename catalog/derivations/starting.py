@@ -29,7 +29,7 @@ class Wanted:
 
 
 @transaction.atomic
-def start(actor: User, wanted: Wanted, *, kind: DerivationKind, payload: dict[str, Any]) -> Derivation:
+def start(actor: User, wanted: Wanted, *, kind: DerivationKind) -> Derivation:
     """Make the target where there is none, submit the job, and open the derivation that waits for it.
 
     The caller has looked at permissions, and that ``actor`` may write where the target is. Raises as
@@ -39,7 +39,7 @@ def start(actor: User, wanted: Wanted, *, kind: DerivationKind, payload: dict[st
     target = create_adapter(actor, full_name=wanted.adapter, visibility=visibility, exist_ok=True)
     job = submit(
         str(kind.value),
-        payload,
+        {"adapter_id": target.pk},
         created_by=actor,
         # Members see the job only where they see the sets and the parents, which its errors may name.
         namespace=target.namespace if _is_open(target, wanted) else None,

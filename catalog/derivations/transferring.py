@@ -19,6 +19,7 @@ from catalog.derivations.training_settings import read_transfer_settings
 from catalog.errors import Conflict, Unprocessable
 from catalog.evaluations.fitting import head_rows, require_fit, require_measurable, require_rows
 from catalog.evaluations.models import SetRevision
+from catalog.evaluations.offering import require_offered
 from catalog.evaluations.queries import get_set_revision, rows_hidden
 from catalog.names import check_version, split_reference
 
@@ -65,15 +66,16 @@ def request_transfer(
     sets = {"text": texts}
     recipe = {"base_model": str(new_base), "old_base_model": str(old_base), "text_set": str(texts), **asked}
     recipe["text_set_digest"] = texts.digest
+    recipe["metadata"] = {"base": str(new_base), "task": parent.task, "languages": parent.languages}
     if evaluation_set:
         on = get_set_revision(actor, evaluation_set)
+        require_offered(on)
         require_fit(parent, old_base, on, {"with_probe": False})
         require_rows(on)
         sets["evaluation"] = on
         recipe |= {"evaluation_set": str(on), "set_digest": on.digest}
-    payload = {role: on.pk for role, on in sets.items()} | {"new_base": new_base.pk}
     wanted = Wanted(adapter, version, [parent], recipe, sets)
-    return start(actor, wanted, kind=DerivationKind.TRANSFER, payload=payload)
+    return start(actor, wanted, kind=DerivationKind.TRANSFER)
 
 
 def _new_base(name: str, old: BaseModel) -> BaseModel:
@@ -92,6 +94,7 @@ def _texts(actor: User, text_set: str, split: str) -> SetRevision:
     # The student's answers on hidden texts could tell of them.
     if texts.is_hidden and role_in(actor, texts.evaluation_set.namespace) not in WRITE_ROLES:
         raise rows_hidden(texts)
+    require_offered(texts)
     require_split(texts, split)
     require_rows(texts)
     return texts

@@ -9,7 +9,7 @@ from safetensors import safe_open
 
 from workers.computing import Report
 
-_PACKAGE = "workers.derivations."
+_PACKAGES = ("workers.derivations.", "workers.training.")
 
 
 def reproduce(argument: Mapping[str, Any], report: Report) -> dict[str, Any]:
@@ -20,7 +20,7 @@ def reproduce(argument: Mapping[str, Any], report: Report) -> dict[str, Any]:
     do not hold the same tensors, or the first is not there any more.
     """
     module, _, name = argument["function"].partition(":")
-    assert module.startswith(_PACKAGE), "only derivations are computed again"
+    assert module.startswith(_PACKAGES), "only derivations are computed again"
     outcome = getattr(importlib.import_module(module), name)(argument, report)
     then, now = argument["made_with"], outcome["made_with"]
     changed = sorted(key for key in then.keys() | now.keys() if then.get(key) != now.get(key))

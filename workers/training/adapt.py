@@ -10,10 +10,11 @@ from typing import Any
 import torch
 
 from workers.computing import Report
+from workers.derivations.settled import device_of
 from workers.evaluation.base import Base
 from workers.evaluation.run import repeatable
 from workers.training.asked import AdaptAsked
-from workers.training.card import card_of
+from workers.training.card import CARD_NAME, card_of
 from workers.training.fitting import Learning, Trained, train
 from workers.training.head import start_head
 from workers.training.refusing import refusing
@@ -31,10 +32,10 @@ def adapt(argument: Mapping[str, Any], report: Report) -> dict[str, Any]:
     """Train both sides and measure them: ``report`` with a row for each, and ``made_with``.
 
     ``argument``: ``base`` with its path, ``base_id``, ``set`` as an evaluation has it, ``members`` (files by path),
-    ``settings``, ``threads``, ``scratch`` and ``output``, a folder that gets the adapter. Raises Refused.
+    ``settings``, ``threads``, ``scratch`` and ``out``, a folder that gets the adapter. Raises Refused.
     """
     asked = AdaptAsked.from_argument(argument)
-    device = torch.device(argument.get("device") or ("cuda" if torch.cuda.is_available() else "cpu"))
+    device = device_of(argument)
     with repeatable(asked.rows.threads), refusing():
         return _Adaptation(asked, device, report).run()
 
@@ -80,9 +81,11 @@ class _Adaptation:
             "subspace": spanned.as_report(len(asked.argument["parents"])),
             "coefficient_bytes": 4 * coefficients.parameters,
         }
+        card = self._card(report)
+        (asked.output / CARD_NAME).write_text(card, encoding="utf-8")
         return {
             "report": report,
-            "card": self._card(report),
+            "card": card,
             "made_with": made_with(self._base, scores["coefficients"]["weights_digest"]),
         }
 

@@ -71,7 +71,7 @@ class AdaptAsked:
             basis=Path(argument["basis"]) if argument.get("basis") else None,
             plan=Plan.from_dict(settings),
             subspace=Subspace.from_dict(settings),
-            output=Path(argument["output"]),
+            output=Path(argument["out"]),
             scratch=Path(argument["scratch"]),
         )
 
@@ -109,7 +109,7 @@ class TransferAsked:
             held_out=float(settings["held_out"]),
             targets=tuple(settings.get("target_modules") or ()),
             threads=int(argument.get("threads") or 1),
-            output=Path(argument["output"]),
+            output=Path(argument["out"]),
             scratch=Path(argument["scratch"]),
         )
 

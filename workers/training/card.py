@@ -5,6 +5,7 @@ from typing import Any
 
 import yaml
 
+CARD_NAME = "README.md"
 TITLES = {
     "coefficients": "coefficients alone",
     "full_lora": "full LoRA of the same rank",
@@ -42,7 +43,8 @@ def card_of(
 
 
 def _table(report: Mapping[str, Any]) -> str:
-    lines = [f"| | {report['metric']} | trained numbers | seconds |", "|---|---:|---:|---:|"]
+    """Without the seconds, which are never the same again: the card is part of what is compared."""
+    lines = [f"| | {report['metric']} | trained numbers |", "|---|---:|---:|"]
     for side in report["sides"]:
         cells = (
             _number(side["score"], ".4f"),

@@ -12,13 +12,14 @@ import torch
 from torch.nn import functional
 
 from workers.computing import Report
+from workers.derivations.settled import device_of
 from workers.evaluation.base import Base
 from workers.evaluation.batching import Batching, run_in_batches
 from workers.evaluation.errors import Refused
 from workers.evaluation.reading import read_table
 from workers.evaluation.run import repeatable
 from workers.training.asked import TransferAsked
-from workers.training.card import card_of
+from workers.training.card import CARD_NAME, card_of
 from workers.training.fitting import Trained, train
 from workers.training.head import start_head
 from workers.training.refusing import refusing
@@ -33,13 +34,13 @@ _BATCH_ROWS = 32
 
 
 def transfer(argument: Mapping[str, Any], report: Report) -> dict[str, Any]:
-    """Distil, write the student into ``output``, and measure both sides: ``report``, ``card`` and ``made_with``.
+    """Distil, write the student into ``out``, and measure both sides: ``report``, ``card`` and ``made_with``.
 
     ``argument``: ``old_base`` and ``base`` with their paths, ``base_id``, ``source`` (files by path), ``texts`` as a
-    set's argument, ``set`` (or None), ``settings``, ``threads``, ``scratch``, ``output``. Raises Refused.
+    set's argument, ``set`` (or None), ``settings``, ``threads``, ``scratch``, ``out``. Raises Refused.
     """
     asked = TransferAsked.from_argument(argument)
-    device = torch.device(argument.get("device") or ("cuda" if torch.cuda.is_available() else "cpu"))
+    device = device_of(argument)
     with repeatable(asked.threads), refusing():
         return _Transfer(asked, device, report).run()
 
@@ -92,7 +93,9 @@ class _Transfer:
         }
         del model, learning
         made = made_with(base, None) | {"old_base_weights_digest": answers.weights_digest}
-        return {"report": report, "card": self._card(report, labels), "made_with": made}
+        card = self._card(report, labels)
+        (asked.output / CARD_NAME).write_text(card, encoding="utf-8")
+        return {"report": report, "card": card, "made_with": made}
 
     def _columns(self) -> list[list[Any]]:
         asked = self._asked

@@ -38,7 +38,6 @@ def learnt(catalog, published, tmp_path: Path) -> Derivation:
         (tmp_path / path).write_bytes(data)
     outcome = {
         "receipts": receipts_as_dict(store_folder(tmp_path)),
-        "metadata": {"base": "example/tiny-encoder"},
         "card": "Learnt.",
         "report": REPORT,
         "made_with": {},
@@ -46,6 +45,8 @@ def learnt(catalog, published, tmp_path: Path) -> Derivation:
     assert asked.job is not None
     record_trained(asked.job, outcome)
     asked.refresh_from_db()
+    revision = asked.revision
+    assert revision is not None
     inspection = {"verdict": "accepted", "facts": FACTS, "findings": []}
-    publish_revision(record_verdict(asked.revision, inspection=inspection, base=catalog.base), actor=catalog.owner)
+    publish_revision(record_verdict(revision, inspection=inspection, base=catalog.base), actor=catalog.owner)
     return asked

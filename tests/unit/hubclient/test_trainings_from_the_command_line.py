@@ -91,7 +91,6 @@ def will_end(report: dict[str, Any], folder: Path) -> None:
         (folder / path).write_bytes(data)
     outcome.update(
         receipts=receipts_as_dict(store_folder(folder)),
-        metadata={"base": "example/tiny-encoder", "task": "", "languages": []},
         card="Learnt.",
         report=report,
         made_with={},

@@ -12,6 +12,7 @@ from catalog.adapters.models import Revision
 from catalog.bases.services import register_base
 from catalog.derivations.adapting import request_adaptation
 from catalog.derivations.models import Derivation
+from catalog.derivations.reproducing import request_reproduction
 from catalog.derivations.transferring import request_transfer
 from catalog.evaluations.requesting import request_evaluations
 from catalog.jobs.models import Job, JobState
@@ -94,6 +95,16 @@ def ended(derivation: Derivation) -> tuple[Derivation, Job]:
     return derivation, job
 
 
+def reproduced(owner: User, derivation: Derivation) -> dict[str, Any]:
+    """What comes of training it again."""
+    job = request_reproduction(owner, derivation)
+    while supervise(queue="gpu"):
+        pass
+    job.refresh_from_db()
+    assert job.state == JobState.SUCCEEDED, job.error
+    return dict(job.result or {})
+
+
 def adapted(owner: User, **body: Any) -> Derivation:
     asked = {"adapter": "lab/learnt", "members": ["lab/a1", "lab/a2"], "evaluation_set": "lab/mood", "settings": QUICK}
     return request_adaptation(owner, **(asked | body))
@@ -128,6 +139,9 @@ def test_an_adaptation_becomes_a_published_lora_with_its_comparison_and_lineage(
         pass
     measured.refresh_from_db()
     assert measured.score == sides["coefficients"]["score"], measured.error
+    again = reproduced(owner, derivation)
+    assert (again["is_same"], again["largest_difference"], again["changed"]) == (True, 0.0, [])
+    assert {row["path"] for row in again["files"]} >= {"README.md", "head_config.json", "adapter_model.safetensors"}
 
 
 def test_a_transfer_becomes_an_adapter_of_the_other_base_model_that_says_it_is_experimental(owner, members):
@@ -150,6 +164,7 @@ def test_a_transfer_becomes_an_adapter_of_the_other_base_model_that_says_it_is_e
     assert made.state == "published", made.report
     assert str(made.base_model) == "tiny/other"
     assert "Experimental" in made.card
+    assert reproduced(owner, derivation)["is_same"] is True
     assert derivation.made_with["old_base_weights_digest"] != derivation.made_with["base_weights_digest"]
 
 

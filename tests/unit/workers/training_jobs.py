@@ -137,7 +137,7 @@ def folders(room: Path) -> dict[str, str]:
     """Where a child writes."""
     for name in ("made", "scratch"):
         (room / name).mkdir(parents=True)
-    return {"output": str(room / "made"), "scratch": str(room / "scratch")}
+    return {"out": str(room / "made"), "scratch": str(room / "scratch")}
 
 
 def sides_of(report: dict[str, Any]) -> dict[str, dict[str, Any]]:
