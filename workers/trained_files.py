@@ -50,6 +50,7 @@ class Layout:
 class Trains(ABC):
     """A kind of job that trains: what is laid out is its own, the rest is common to all."""
 
+    function: str
     uses_device = True
     time_setting = "HUB_TRAINING_SECONDS"
 
