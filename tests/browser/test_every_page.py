@@ -19,12 +19,16 @@ from tests.unit.catalog.kept_bases import keep_basis
 from tests.unit.catalog.measuring import make_set, measure
 from tests.unit.frontend.derived import merged, removed  # noqa: F401  (a fixture, found by name)
 from tests.unit.frontend.measured import COSTS, ROWS, right
+from tests.unit.frontend.trained_here import learnt  # noqa: F401  (a fixture, found by name)
 
 WIDTHS = (360, 1280)
 LONG = "w" * 96
 # Pages of the small catalog whose address is known beforehand.
 FIXED = (
     "/",
+    "/team/learnt",
+    "/new/adaptation",
+    "/new/transfer",
     "/search",
     "/search?q=zebra",
     "/team",
@@ -130,7 +134,7 @@ def long_adapter(catalog):
 
 
 @pytest.fixture
-def paths(catalog, published, pending, measured, merged, family):  # noqa: F811
+def paths(catalog, published, pending, measured, merged, family, learnt):  # noqa: F811
     """One address of each kind of page, with names as long as they may be."""
     long = long_adapter(catalog)
     pending = Revision.objects.get(pk=pending.pk)
