@@ -10,6 +10,7 @@ from catalog.adapters.models import Blob, Revision
 from catalog.adapters.storing import store_file
 from catalog.bases.models import BaseModel
 from catalog.families.models import Basis, BasisState, Consent, Family, Fit, FitState, Member
+from catalog.families.options import read_options
 
 
 def hold_basis(
@@ -26,7 +27,13 @@ def hold_basis(
     family = Family.objects.create(namespace=namespace, name="family", base_model=base, created_by=owner)
     stored = _stored(folder, f"{family} basis")
     basis = Basis.objects.create(
-        family=family, number=1, state=BasisState.READY, method="jd_full", blob=stored, size_bytes=stored.size_bytes
+        family=family,
+        number=1,
+        state=BasisState.READY,
+        method="jd_full",
+        recipe={"options": read_options({"method": "jd_full", "rank": 4})},
+        blob=stored,
+        size_bytes=stored.size_bytes,
     )
     for revision in (*fitted, *projected):
         coefficients = _stored(folder, f"{family} {revision}")
