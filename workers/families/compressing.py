@@ -13,7 +13,7 @@ from catalog.store import blob_store
 from kernels.formats.ranged import Pieces
 from workers.children import Beat
 from workers.families.clock import FITTED, READ, Clock
-from workers.families.curves import curve_of, curve_ranks, sampled
+from workers.families.curves import curve_modules, curve_of, curve_ranks, sampled
 from workers.families.members import MemberFile, lay_out, module_sizes, open_member
 from workers.families.reporting import member_rows, report_of
 from workers.families.running import run
@@ -103,9 +103,7 @@ class Compression:
     def _fit(self, clusters: list[int], rank: int | None, curve: list[int]) -> None:
         finished = set(finished_parts(self._basis))
         todo = [module for module in self._modules if module.name not in finished]
-        with_curve = {
-            module.name for module in sampled(self._modules, 2 if self._options["method"] == "jd_diag" else 4)
-        }
+        with_curve = curve_modules(self._modules, self._options["method"])
         clock = Clock(self._modules, todo)
         options = {
             "rank": rank,

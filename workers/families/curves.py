@@ -5,7 +5,9 @@ from typing import Any
 
 from workers.families.sizes import ModuleSize, Sizing
 
-_MOST_RANK = 256
+_MOST_RANK = 128
+_MOST_MODULES, _MOST_LARGE_MODULES = 4, 2
+_LARGE = 1 << 21  # values of one module's factors, from which a fit takes seconds
 
 
 def sampled(modules: Sequence[ModuleSize], count: int) -> list[ModuleSize]:
@@ -16,10 +18,16 @@ def sampled(modules: Sequence[ModuleSize], count: int) -> list[ModuleSize]:
     return [modules[int((place + 0.5) * step)] for place in range(count)]
 
 
+def curve_modules(modules: Sequence[ModuleSize], method: str) -> set[str]:
+    """Names of the modules on which other ranks are tried: fewer where each try takes long."""
+    is_slow = method == "jd_diag" or any(sum(one.ranks) * (one.d_out + one.d_in) > _LARGE for one in modules)
+    return {module.name for module in sampled(modules, _MOST_LARGE_MODULES if is_slow else _MOST_MODULES)}
+
+
 def curve_ranks(modules: Sequence[ModuleSize], rank: int | None) -> list[int]:
-    """Powers of two up to where nothing is missed, and the rank itself."""
+    """Powers of two up to where nothing is missed, or to twice the rank, and the rank itself."""
     most = max((min(sum(module.ranks), module.d_out, module.d_in) for module in modules), default=1)
-    most = min(most, _MOST_RANK)
+    most = min(most, max(_MOST_RANK, 2 * (rank or 0)))
     found = {most} | {1 << power for power in range(most.bit_length()) if 1 << power < most}
     return sorted(found | ({rank} if rank is not None and rank <= most else set()))
 

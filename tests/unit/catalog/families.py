@@ -89,7 +89,7 @@ def publish_member(
     if revision.state == "pending":
         revision = publish_revision(revision, actor=actor)
     # It has its verdict; a worker would take its job before that of the family.
-    Job.objects.filter(pk=revision.validation_job_id).delete()
+    Job.objects.filter(pk__in=[revision.validation_job_id]).delete()
     revision.refresh_from_db()
     return revision
 
