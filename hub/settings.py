@@ -187,6 +187,8 @@ HUB_CHILD_SECONDS = env.int("HUB_CHILD_SECONDS", default=300)
 HUB_EVALUATION_SECONDS = env.int("HUB_EVALUATION_SECONDS", default=3600)
 # Two trainings and their measuring in one child.
 HUB_TRAINING_SECONDS = env.int("HUB_TRAINING_SECONDS", default=7200)
+# A few modules of a family's basis in one child.
+HUB_FIT_SECONDS = env.int("HUB_FIT_SECONDS", default=3600)
 HUB_EVALUATION_THREADS = env.int("HUB_EVALUATION_THREADS", default=1)
 # Base models' weights by their ids, such as sentence-transformers/all-MiniLM-L6-v2, on this worker.
 HUB_BASE_WEIGHTS_DIR = env.str("HUB_BASE_WEIGHTS_DIR", default="")

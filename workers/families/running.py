@@ -32,7 +32,7 @@ def run(
         function,
         {**argument, "device": "any" if on_device else "cpu", "threads": settings.HUB_EVALUATION_THREADS},
         memory_bytes=settings.HUB_DEVICE_CHILD_MEMORY_BYTES if on_device else settings.HUB_CHILD_MEMORY_BYTES,
-        seconds=settings.HUB_CHILD_SECONDS,
+        seconds=settings.HUB_FIT_SECONDS,
         on_tick=on_tick,
         is_memory_watched=on_device,
         file_bytes=settings.HUB_CHILD_FILE_BYTES,
