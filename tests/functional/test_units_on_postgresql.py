@@ -42,6 +42,7 @@ FILES = {
         "catalog/test_sets_that_change.py",
     ),
     "families": ("hub/test_families.py",),
+    "derivations": ("catalog/test_derivations.py", "catalog/test_derived_gate.py", "hub/test_derivation_requests.py"),
     "search and pages": (
         "catalog/test_compiled_queries.py",
         "catalog/test_paging.py",
