@@ -115,3 +115,25 @@ def test_nothing_better_than_the_base_model_is_no_merge(world, tmp_path):
         merge(asked(world, tmp_path, search=search), say_nothing)
     assert refused.value.code == "changes_nothing"
     assert not (tmp_path / "made").exists()
+
+
+@pytest.mark.slow
+def test_questions_of_multiple_choice_are_searched_without_a_head(tmp_path):
+    pytest.importorskip("lm_eval", reason="requirements/lm.txt is not installed")
+    from tests.unit.workers.tiny_language_model import adapt, build, questions
+
+    base = build(tmp_path / "base")
+    learned = adapt(base, tmp_path / "learned")
+    world = {
+        "base": base,
+        "drawn": learned,
+        "trained": learned,
+        "train": write_rows(tmp_path / "train", questions(20, 8)),
+        "test": write_rows(tmp_path / "test", questions(10, 9)),
+    }
+    given = asked(world, tmp_path / "made", heads="", search={"rows": 20, "budget": 6, "bound": 1.5, "l1_penalty": 0})
+    options = {"doc_to_text": "{{question}}", "doc_to_target": "answer", "doc_to_choice": "choices"}
+    given["set"] |= {"harness": "language_model", "labels": [], "metric": "acc", "options": options}
+    said = merge(given, say_nothing)
+    assert said["report"]["search"]["loss"] < said["report"]["search"]["loss_of_base"]
+    assert said["report"]["heads"] == []
