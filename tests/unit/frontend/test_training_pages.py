@@ -85,3 +85,10 @@ def test_nobody_asks_without_signing_in(catalog, stranger):
     for path in ("/new/adaptation", "/new/transfer"):
         assert stranger.get(path).status_code == 302
     assert User.objects.exists()
+
+
+def test_an_adapters_page_leads_to_both_forms_for_those_who_are_signed_in(published, stranger, as_owner):
+    address = re.findall(r'href="(/new/(?:adaptation|transfer)[^"]*)"', as_owner.get("/team/ner-de").content.decode())
+    assert [as_owner.get(url).status_code for url in address] == [200, 200]
+    assert all("team/ner-de@1.0.0" in as_owner.get(url).content.decode() for url in address)
+    assert "/new/adaptation" not in stranger.get("/team/ner-de").content.decode()
