@@ -15,6 +15,9 @@ from catalog.derivations.models import Derivation
 from catalog.derivations.reproducing import request_reproduction
 from catalog.derivations.transferring import request_transfer
 from catalog.evaluations.requesting import request_evaluations
+from catalog.families.members import add_members
+from catalog.families.requesting import request_basis
+from catalog.families.services import create_family
 from catalog.jobs.models import Job, JobState
 from catalog.jobs.services import cancel
 from catalog.removals.withdrawing import delete_adapter
@@ -142,6 +145,26 @@ def test_an_adaptation_becomes_a_published_lora_with_its_comparison_and_lineage(
     again = reproduced(owner, derivation)
     assert (again["is_same"], again["largest_difference"], again["changed"]) == (True, 0.0, [])
     assert {row["path"] for row in again["files"]} >= {"README.md", "head_config.json", "adapter_model.safetensors"}
+
+
+def test_a_familys_basis_gives_the_directions_and_what_it_was_fitted_to_is_the_lineage(owner, members):
+    family = create_family(owner, full_name="lab/moods", base_model="tiny/bert")
+    add_members(owner, family, ["lab/a1", "lab/a2"])
+    basis = request_basis(owner, family, options={"method": "eigenlorax", "rank": 5})
+    while supervise(queue="cpu"):
+        pass
+    basis.refresh_from_db()
+    assert basis.state == "ready", basis.error
+    derivation, job = ended(adapted(owner, members=[], family="lab/moods"))
+    assert job.state == JobState.SUCCEEDED, job.error
+    assert derivation.recipe["basis"] == "lab/moods@1"
+    assert derivation.recipe["basis_digest"] == basis.blob_id
+    assert {parent.full_name for parent in derivation.parents.all()} == {"lab/a1", "lab/a2"}
+    trained = sides_of(derivation.report)["coefficients"]["trained_parameters"]
+    assert trained == derivation.report["subspace"]["modules"] * 2 * 5 * QUICK["rank"]
+    # Whoever asks for other directions gets them from the members.
+    other = adapted(owner, members=[], family="lab/moods", settings=QUICK | {"components": 3})
+    assert "basis" not in other.recipe
 
 
 def test_a_transfer_becomes_an_adapter_of_the_other_base_model_that_says_it_is_experimental(owner, members):
