@@ -20,10 +20,21 @@ COPY = "team/brand-new"
 
 
 @pytest.fixture(scope="module")
-def disguised(lora: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+def original(lora: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """An adapter of this file alone: the one that PEFT trained, with every output moved by one place."""
+    folder = tmp_path_factory.mktemp("original") / "adapter"
+    shutil.copytree(lora, folder)
+    tensors = load_file(folder / WEIGHTS)
+    moved = {name: value.roll(1, 0) if "lora_B" in name else value for name, value in tensors.items()}
+    save_file({name: value.contiguous() for name, value in moved.items()}, folder / WEIGHTS)
+    return folder
+
+
+@pytest.fixture(scope="module")
+def disguised(original: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The adapter with every pair factorised anew, twice as strong, in half precision, with another card."""
     folder = tmp_path_factory.mktemp("disguised") / "adapter"
-    shutil.copytree(lora, folder)
+    shutil.copytree(original, folder)
     torch.manual_seed(3)
     tensors = load_file(folder / WEIGHTS)
     for name in [name for name in tensors if name.endswith("lora_A.weight")]:
@@ -39,13 +50,13 @@ def disguised(lora: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="module")
-def copy(hub: HubProcess, people: People, base_model: str, lora: Path, disguised: Path) -> str:
+def copy(hub: HubProcess, people: People, base_model: str, original: Path, disguised: Path) -> str:
     """Commit of the disguised copy, which waits for review; the original is somebody else's and private."""
     run_client(
         hub,
         people.stranger,
         "push",
-        str(lora),
+        str(original),
         SECRET,
         "--base",
         base_model,
