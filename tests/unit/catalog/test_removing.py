@@ -88,7 +88,10 @@ def test_the_bytes_are_gone_and_what_others_hold_stays(owner, parents, store):
     }
     assert receipt["reason"] == "asked for by its author"
     assert receipt["digest"] == sha256(canonical(receipt)).hexdigest()
-    assert not hasattr(Revision.objects.get(pk=parents[0].pk), "evidence")
+    left = Revision.objects.get(pk=parents[0].pk)
+    assert not hasattr(left, "evidence")
+    assert (left.card, left.claims, left.facts, left.report) == ("", {}, {}, {}), "the card was a file too"
+    assert (left.commit_id, left.version.name) == (parents[0].commit_id, "1.0.0"), "the tombstone stays"
     assert [finding.code for finding in fsck()] == []
 
 
