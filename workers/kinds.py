@@ -9,7 +9,7 @@ from catalog.evaluations.grouping import EVALUATE
 from catalog.evaluations.uncertainty import BAYESIANISE
 from catalog.evidence.services import GATHER_EVIDENCE
 from catalog.families.gate import GATE
-from catalog.families.projecting import PROJECT
+from catalog.families.newcomers import PROJECT
 from catalog.families.requesting import COMPRESS
 from catalog.jobs.models import Job
 from catalog.removals.removing import REMOVE

@@ -18,6 +18,7 @@ from catalog.adapters.queries import get_adapter
 from catalog.errors import DomainError, InvalidInput, NotFound
 from catalog.families.fitting import damaged_among, offered_revision, require_compressible, require_same_shapes
 from catalog.families.models import Consent, Family, Member
+from catalog.families.newcomers import request_projection
 from catalog.families.rules import chosen_by_rule
 from catalog.families.withdrawing import withdraw_revisions
 from catalog.reviews.audit import record
@@ -54,7 +55,10 @@ def add_members(actor: User, family: Family, adapters: Iterable[str]) -> list[Me
     usable, _ = usable_members(family)
     fresh = [offered_revision(adapter) for adapter in chosen if adapter.pk not in known]
     require_same_shapes([*usable.values(), *fresh])
-    return [_joined(actor, family, adapter, known.get(adapter.pk)) for adapter in chosen]
+    joined = [_joined(actor, family, adapter, known.get(adapter.pk)) for adapter in chosen]
+    for member in joined:
+        _project(member)
+    return joined
 
 
 @transaction.atomic
@@ -70,6 +74,7 @@ def decide_consent(actor: User, member: Member, *, is_given: bool) -> Member:
         withdraw_revisions(
             Revision.objects.filter(adapter=member.adapter), family=member.family, reason="its owners refused consent"
         )
+    _project(member)
     record(actor, "consent", member.family, before=before, after=member.consent, note=str(member.adapter))
     return member
 
@@ -153,6 +158,13 @@ def _joined(actor: User, family: Family, adapter: Adapter, member: Member | None
         else:
             member.save()
     return member
+
+
+def _project(member: Member) -> None:
+    """Who joins, with consent, a family that has a basis is projected onto it; the next basis is fitted to him."""
+    version = member.adapter.default_version
+    if member.consent == Consent.GIVEN and member.family.current_id is not None and version is not None:
+        request_projection(member.family, version.revision)
 
 
 def _needs_no_owner(family: Family, adapter: Adapter) -> bool:

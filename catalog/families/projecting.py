@@ -6,17 +6,15 @@ from typing import Any
 from django.db import transaction
 
 from catalog.adapters.models import Adapter, Revision
-from catalog.errors import DomainError, Gone
+from catalog.errors import Gone
 from catalog.families.fitting import require_compressible
 from catalog.families.gate import request_gate
 from catalog.families.members import take_in_by_rule
 from catalog.families.models import Basis, BasisState, Consent, Family, FitState
+from catalog.families.newcomers import request_projection
 from catalog.families.recording import record_projection
 from catalog.families.requesting import request_basis
 from catalog.jobs.models import Job, Priority
-from catalog.jobs.services import submit
-
-PROJECT = "project_revision"
 
 
 @dataclass(frozen=True)
@@ -41,26 +39,6 @@ def notice_published(revision: Revision) -> list[Job]:
         take_in_by_rule(family, only=adapter)
     joined = families.filter(members__adapter=adapter, members__consent=Consent.GIVEN)
     return [job for family in joined if (job := request_projection(family, revision)) is not None]
-
-
-def request_projection(family: Family, revision: Revision) -> Job | None:
-    """Project ``revision`` onto the family's current basis; None where it is there, or cannot be compressed."""
-    basis = family.current
-    if basis is None or basis.fits.filter(revision=revision).exists():
-        return None
-    try:
-        require_compressible(revision, family.base_model)
-    except DomainError:
-        return None
-    return submit(
-        PROJECT,
-        {"basis_id": basis.pk, "revision_id": revision.pk},
-        created_by=basis.requested_by,
-        namespace=family.namespace if revision.adapter.namespace_id == family.namespace_id else None,
-        subject=("basis", str(basis)),
-        queue=basis.recipe["options"]["queue"],
-        priority=Priority.BULK,
-    )
 
 
 def projection_of(job: Job) -> Projection:

@@ -101,6 +101,15 @@ def test_an_adapter_of_another_namespace_waits_for_its_owner(owner, other):
     assert len(basis.recipe["members"]) == 2
 
 
+def test_who_joins_a_family_that_has_a_basis_is_projected_onto_it(owner):
+    family = make_family(owner, 1)
+    keep_basis(family)
+    late = publish_member(owner, family.base_model, "lab/late", seed=5)
+    assert client_of(owner).post(f"{TONES}/members", {"adapters": ["lab/late"]}).status_code == 201
+    job = Job.objects.get(kind="project_revision")
+    assert job.payload["revision_id"] == late.pk
+
+
 def test_consent_that_is_taken_back_withdraws_every_basis_with_the_adapter_at_once(owner, other):
     family = make_family(owner, 1)
     first = keep_basis(family)
