@@ -45,8 +45,10 @@ def main() -> None:
         folders = train_all(chosen, trained, is_one_start=True)
         lines = [*_head(), *_curve(chosen, folders, Path(room), quick=quick)]
     from benchmarks.families_generated import generated_report
+    from benchmarks.families_removal import removal_report
 
     lines += ["", *generated_report(count=20 if quick else 200, width=256 if quick else 1024)]
+    lines += ["", *removal_report(count=6 if quick else 200)]
     lines += ["", f"{time.monotonic() - started:.0f} s in all."]
     if quick:
         print("\n".join(lines))

@@ -17,8 +17,8 @@ def generated_report(*, count: int, width: int) -> list[str]:
     """`count` adapters of `width` x `width` and 24 modules; the peak after each third of the modules."""
     with tempfile.TemporaryDirectory() as room:
         folder = Path(room)
-        _in_a_child(_generate, folder, count, width)
-        found = _in_a_child(_compress, folder, count, width)
+        in_a_child(generate, folder, count, width)
+        found = in_a_child(_compress, folder, count, width)
     peaks = ", ".join(f"{peak / 1e6:.0f} MB after {at}" for at, peak in found["peaks"])
     original, stored = found["original_bytes"], found["basis_bytes"] + found["member_bytes"]
     return [
@@ -32,7 +32,7 @@ def generated_report(*, count: int, width: int) -> list[str]:
     ]
 
 
-def _in_a_child(work: Callable[..., Any], *arguments: Any) -> Any:
+def in_a_child(work: Callable[..., Any], *arguments: Any) -> Any:
     """What `work` returns, computed in a process of its own, so that its peak is its own."""
     ours, theirs = get_context("spawn").Pipe(duplex=False)
     child = get_context("spawn").Process(target=_run, args=(theirs, work, arguments))
@@ -51,7 +51,8 @@ def _run(answer: Connection, work: Callable[..., Any], arguments: tuple[Any, ...
     answer.send(work(*arguments))
 
 
-def _generate(folder: Path, count: int, width: int) -> None:
+def generate(folder: Path, count: int, width: int) -> None:
+    """Write so many PEFT folders, named by number, whose updates share directions."""
     import torch
 
     from kernels.lowrank import LowRankUpdate
