@@ -56,7 +56,7 @@ class _Scale:
     def x(self, ratio: float) -> float:
         """Logarithmic."""
         share = (log10(ratio) - log10(self.least)) / max(1e-9, log10(self.most) - log10(self.least))
-        return LEFT + 16 + share * (WIDTH - LEFT - RIGHT - 120)
+        return LEFT + 16 + share * (WIDTH - LEFT - RIGHT - 150)
 
     def y(self, loss: float) -> float:
         """Linear; gains in accuracy lie above the zero line, up to half a point."""
