@@ -18,7 +18,7 @@ CHART = REPOSITORY / "docs" / "images" / "families.svg"
 TRAINED = REPOSITORY / "var" / "bench-families"
 TITLE = "Families (`make bench-families`)"
 MEAN_LIMIT, WORST_LIMIT = 1.0, 3.0
-TRAIN_ROWS, TEST_ROWS = 450, 200
+TRAIN_ROWS, TEST_ROWS = 450, 150
 COUNTS = (5, 10)
 _FOUR = {"basis": "int4", "values": "int4", "heads": "int4"}
 # Directions of the basis, and the rank kept of each member (0: its own).
