@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 RANK, SHARED, PLANTED = 8, 32, 24
-MODULES = 24
+MODULES, ITERATIONS = 24, 30
 
 
 def generated_report(*, count: int, width: int) -> list[str]:
@@ -21,7 +21,7 @@ def generated_report(*, count: int, width: int) -> list[str]:
     peaks = ", ".join(f"{peak / 1e6:.0f} MB after {at}" for at, peak in found["peaks"])
     original, stored = found["original_bytes"], found["basis_bytes"] + found["member_bytes"]
     return [
-        f"### {count} generated adapters of rank {RANK}, {width} x {width} x {MODULES} modules, JD-Full k = {SHARED}",
+        f"### {count} generated adapters of rank {RANK}, {width} x {width} x {MODULES} modules, JD-Full k = {SHARED}, {ITERATIONS} iterations",
         "",
         f"Half of every update lies in {PLANTED} directions that all share. Read by module, fitted, written as a basis "
         f"and {count} files of coefficients in float16: **{found['seconds']:.1f} s**, peak memory {peaks} modules "
@@ -92,7 +92,9 @@ def _compress(folder: Path, count: int, width: int) -> dict[str, object]:
     kept: dict[str, StoredModule] = {}
     coefficients: list[dict[str, Coefficients]] = [{} for _ in range(count)]
     errors, peaks = [], []
-    for done, (module, fit) in enumerate(fit_modules(modules, load, partial(jd_full, rank=SHARED)), start=1):
+    for done, (module, fit) in enumerate(
+        fit_modules(modules, load, partial(jd_full, rank=SHARED, max_iterations=ITERATIONS)), start=1
+    ):
         kept[module] = StoredModule(width, width, (fit.basis,))
         alone = StoredBasis("jd_full", "generated", {module: kept[module]})
         for place, found in enumerate(project_module(alone, module, load(module))):
