@@ -21,9 +21,10 @@ def generated_report(*, count: int, width: int) -> list[str]:
     peaks = ", ".join(f"{peak / 1e6:.0f} MB after {at}" for at, peak in found["peaks"])
     original, stored = found["original_bytes"], found["basis_bytes"] + found["member_bytes"]
     return [
-        f"### {count} generated adapters of rank {RANK}, {width} x {width} x {MODULES} modules, JD-Full k = {SHARED}, {ITERATIONS} iterations",
+        f"### {count} generated adapters of rank {RANK}, {width} x {width} x {MODULES} modules",
         "",
-        f"Half of every update lies in {PLANTED} directions that all share. Read by module, fitted, written as a basis "
+        f"Half of every update lies in {PLANTED} directions that all share. Read by module, JD-Full with k = {SHARED} "
+        f"and at most {ITERATIONS} iterations, written as a basis "
         f"and {count} files of coefficients in float16: **{found['seconds']:.1f} s**, peak memory {peaks} modules "
         f"({found['empty'] / 1e6:.0f} MB of it before the first), {original / 1e6:.1f} MB -> {stored / 1e6:.1f} MB "
         f"({original / stored:.1f}x; one pull {original / found['member_bytes']:.0f}x), mean squared error "
