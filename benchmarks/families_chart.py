@@ -12,7 +12,7 @@ svg{background:#fff;font:14px system-ui,-apple-system,'Segoe UI',sans-serif}
 text{fill:#1c2024}.quiet{fill:#5b6470;font-size:12px}.title{font-size:16px;font-weight:600}
 .grid{stroke:#d9dde2}.limit{stroke:#b3261e;stroke-dasharray:5 4}.limit-text{fill:#b3261e;font-size:12px}
 .s0{stroke:#0b57d0;fill:#0b57d0}.s1{stroke:#0f7b5f;fill:#0f7b5f}.s2{stroke:#8a5300;fill:#8a5300}
-path{fill:none!important;stroke-width:2}circle{stroke:none}.name{stroke:none;font-size:13px}
+path{fill:none!important;stroke-width:2}circle{stroke:none}.beaten{opacity:.35}.name{stroke:none;font-size:13px}
 @media(prefers-color-scheme:dark){svg{background:#14171a}text{fill:#e8eaed}.quiet{fill:#a3abb5}.grid{stroke:#343a41}
 .limit{stroke:#f2b8b5}.limit-text{fill:#f2b8b5}.s0{stroke:#8ab4f8;fill:#8ab4f8}.s1{stroke:#7fd6b5;fill:#7fd6b5}
 .s2{stroke:#f0b35e;fill:#f0b35e}}
@@ -21,7 +21,10 @@ path{fill:none!important;stroke-width:2}circle{stroke:none}.name{stroke:none;fon
 
 @dataclass(frozen=True)
 class Series:
-    """One line: (how many times smaller, points of accuracy lost) in order, and its name, which stands at its end."""
+    """Settings of one kind: (how many times smaller, points of accuracy lost), and a name.
+
+    The line joins those that no other setting of the kind beats in both; the others stay as faint points.
+    """
 
     name: str
     points: Sequence[tuple[float, float]]
@@ -91,16 +94,25 @@ def _grid(scale: _Scale) -> list[str]:
     return parts
 
 
+def _best(points: Sequence[tuple[float, float]]) -> list[tuple[float, float]]:
+    """Those that nothing smaller loses less than, by size."""
+    found: list[tuple[float, float]] = []
+    for ratio, loss in sorted(points, reverse=True):
+        if not found or loss < found[-1][1]:
+            found.append((ratio, loss))
+    return found[::-1]
+
+
 def _line(series: Series, place: int, scale: _Scale) -> list[str]:
-    drawn = [(scale.x(ratio), scale.y(loss)) for ratio, loss in series.points]
-    if not drawn:
+    best = _best(series.points)
+    if not best:
         return []
-    path = "L".join(f"{x:.1f} {y:.1f}" for x, y in drawn)
+    path = "L".join(f"{scale.x(ratio):.1f} {scale.y(loss):.1f}" for ratio, loss in best)
     dots = [
-        f'<circle class="s{place}" cx="{x:.1f}" cy="{y:.1f}" r="3.5">'
-        f"<title>{ratio:.1f} times smaller, {loss:+.2f} points</title></circle>"
-        for (x, y), (ratio, loss) in zip(drawn, series.points, strict=True)
+        f'<circle class="s{place}{"" if (ratio, loss) in best else " beaten"}" cx="{scale.x(ratio):.1f}" '
+        f'cy="{scale.y(loss):.1f}" r="3.5"><title>{ratio:.1f} times smaller, {loss:+.2f} points</title></circle>'
+        for ratio, loss in series.points
     ]
-    x, y = drawn[-1]
+    x, y = scale.x(best[-1][0]), scale.y(best[-1][1])
     name = f'<text class="s{place} name" x="{x + 8:.1f}" y="{y + 4:.1f}">{escape(series.name)}</text>'
     return [f'<path class="s{place}" d="M{path}"/>', *dots, name]
