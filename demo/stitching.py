@@ -38,7 +38,9 @@ def main(arguments: Sequence[str] | None = None) -> None:
             measured = measure(hub.stitch(str(options.base), name), tokenizer, texts)
             print(json.dumps({"name": name, **asdict(measured)}), flush=True)
             if name in options.compressed:
-                measured = measure(hub.stitch(str(options.base), name, is_compressed=True), tokenizer, texts)
+                # Merged, as one would serve it: nothing is compared bit for bit here.
+                model = hub.stitch(str(options.base), name, is_compressed=True).merge_and_unload()
+                measured = measure(model, tokenizer, texts)
                 member = plan_compressed(hub, name).members[0]
                 told = {"pulled_bytes": member.size_bytes, "original_bytes": member.original_bytes}
                 print(json.dumps({"name": name, **asdict(measured), **told}), flush=True)
