@@ -23,3 +23,8 @@ def plain_text(value: Any) -> str:
     """``value`` as text without lone surrogates and NUL."""
     text = hex(value)[:80] if isinstance(value, int) and abs(value) >= _LARGEST else str(value)
     return text.encode("utf-8", errors="replace").decode().replace("\0", "\ufffd")
+
+
+def plain_error(error: dict[str, Any]) -> dict[str, str]:
+    """Code, detail and hint of a job's error, as a row keeps them."""
+    return {key: str(error[key])[:2000] for key in ("code", "detail", "hint") if error.get(key)}

@@ -9,7 +9,7 @@ from catalog.families.recording import record_basis
 from catalog.jobs.models import Job
 from workers.children import Beat
 from workers.families.compressing import compress
-from workers.families.running import trying_again
+from workers.trying_again import trying_again
 
 
 class Compress:

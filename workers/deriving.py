@@ -23,8 +23,8 @@ from catalog.derivations.models import Derivation
 from catalog.jobs.models import Job
 from catalog.store import blob_store
 from catalog.uploads.metadata import Metadata
-from storage import StorageError
-from workers.children import Beat, ChildFailed
+from workers.children import Beat
+from workers.trying_again import trying_again
 
 Local = Callable[[str], str]
 
@@ -66,25 +66,22 @@ class Derive:
         return {}
 
     def keep(self, job: Job, argument: dict[str, Any], outcome: dict[str, Any], beat: Beat) -> dict[str, Any]:
-        try:
+        with trying_again():
             receipts = store_folder(Path(argument["out"]), on_bytes=lambda count: beat(None, ""))
-        except StorageError as error:
-            if error.code == "storage_clock_skew":
-                raise
-            raise ChildFailed("storage_unavailable", f"the store failed: {error.code}", is_final=False) from error
         return outcome | {"receipts": receipts_as_dict(receipts)}
 
     def apply(self, job: Job, outcome: dict[str, Any]) -> dict[str, Any]:
         card, text = split_card(outcome["card"])
-        derivation = record_made(
-            job,
-            receipts=receipts_from_dict(outcome["receipts"]),
-            metadata=Metadata(**(waiting_for(job).recipe.get("metadata") or {})),
-            card=card,
-            card_text=text,
-            report=outcome["report"],
-            made_with=outcome["made_with"],
-        )
+        with trying_again():
+            derivation = record_made(
+                job,
+                receipts=receipts_from_dict(outcome["receipts"]),
+                metadata=Metadata(**(waiting_for(job).recipe.get("metadata") or {})),
+                card=card,
+                card_text=text,
+                report=outcome["report"],
+                made_with=outcome["made_with"],
+            )
         for parent, weight in zip(derivation.parents.all(), outcome.get("weights") or (), strict=False):
             derivation.parents.filter(pk=parent.pk).update(weight=weight)
         revision = derivation.revision

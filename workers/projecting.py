@@ -17,7 +17,7 @@ from catalog.store import blob_store
 from kernels.formats.ranged import Pieces
 from workers.children import Beat
 from workers.families.members import lay_out, module_sizes, open_member
-from workers.families.running import trying_again
+from workers.trying_again import trying_again
 
 
 class ProjectRevision:

@@ -4,11 +4,10 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
-from catalog.errors import Busy
 from catalog.jobs.models import Job
 from catalog.uploads.receiving import commit_received, receive, reopen, size_bytes_of, take_back
-from storage import StorageError
-from workers.children import Beat, ChildFailed
+from workers.children import Beat
+from workers.trying_again import trying_again
 
 
 class ReceiveUpload:
@@ -27,12 +26,12 @@ class ReceiveUpload:
             done += count
             beat(done / total, f"hashed {done >> 20} of {total >> 20} MiB")
 
-        with _trying_again():
+        with trying_again():
             outcome = receive(job, on_bytes)
         yield outcome
 
     def apply(self, job: Job, outcome: dict[str, Any]) -> dict[str, Any]:
-        with _trying_again():
+        with trying_again():
             return commit_received(job, outcome)
 
     def abandon(self, job: Job, error: dict[str, Any]) -> None:
@@ -40,16 +39,3 @@ class ReceiveUpload:
 
     def revive(self, job: Job) -> None:
         take_back(job)
-
-
-@contextmanager
-def _trying_again() -> Iterator[None]:
-    """What passes is worth another attempt: a store that is away, bytes that were collected before they were used."""
-    try:
-        yield
-    except StorageError as error:
-        if error.code == "storage_clock_skew":
-            raise
-        raise ChildFailed("storage_unavailable", f"the store failed: {error.code}", is_final=False) from error
-    except Busy as error:
-        raise ChildFailed(error.code, error.detail, is_final=False) from error

@@ -16,6 +16,7 @@ from catalog.evaluations.models import SetRevision
 from catalog.jobs.models import Job
 from catalog.store import blob_store
 from workers.children import Beat
+from workers.trying_again import trying_again
 
 _READ = (".safetensors", ".json", ".txt", ".model", ".jinja")
 
@@ -65,12 +66,14 @@ class Trains(ABC):
 
     def keep(self, job: Job, argument: dict[str, Any], outcome: dict[str, Any], beat: Beat) -> dict[str, Any]:
         """Put what the child wrote into the store."""
-        receipts = store_folder(Path(argument["out"]), on_bytes=lambda count: beat(None, "keeping"))
+        with trying_again():
+            receipts = store_folder(Path(argument["out"]), on_bytes=lambda count: beat(None, "keeping"))
         return outcome | {"receipts": receipts_as_dict(receipts)}
 
     def apply(self, job: Job, outcome: dict[str, Any]) -> dict[str, Any]:
         """A draft with its lineage."""
-        return record_trained(job, outcome)
+        with trying_again():
+            return record_trained(job, outcome)
 
     def abandon(self, job: Job, error: dict[str, Any]) -> None:
         """What waited has failed."""

@@ -14,6 +14,7 @@ from catalog.adapters.models import Adapter, Revision, RevisionState
 from catalog.derivations.models import Derivation, DerivationKind, DerivationState, Parent
 from catalog.errors import Gone
 from catalog.jobs.models import Job
+from catalog.plain import plain_error
 from catalog.uploads.metadata import Metadata, revision_fields
 from storage import BlobReceipt
 
@@ -113,7 +114,7 @@ def record_made(
 
 def abandon_derivation(job: Job, error: dict[str, Any]) -> None:
     """The job ended badly, and with it what waited for it."""
-    told = {key: str(error[key])[:2000] for key in ("code", "detail", "hint") if error.get(key)}
+    told = plain_error(error)
     Derivation.objects.filter(job=job, state=DerivationState.WAITING).update(state=DerivationState.FAILED, error=told)
 
 
@@ -130,8 +131,3 @@ def receipts_as_dict(receipts: dict[str, BlobReceipt]) -> dict[str, Any]:
 def receipts_from_dict(given: dict[str, Any]) -> dict[str, BlobReceipt]:
     """What :func:`receipts_as_dict` made."""
     return {path: BlobReceipt(**receipt) for path, receipt in given.items()}
-
-
-def is_derived(revision: Revision) -> bool:
-    """Whether the hub computed this revision from others."""
-    return Derivation.objects.filter(revision=revision).exists()

@@ -3,6 +3,7 @@
 from typing import Any
 
 from catalog.evaluations.models import SetRevision
+from catalog.plain import plain_error
 
 UNTOLD = "the rows are hidden, so no more is told"
 # Errors whose words are never those of a row.
@@ -29,4 +30,4 @@ def told(error: dict[str, Any], on: SetRevision) -> dict[str, Any]:
     """Code, detail and hint as a row keeps them; of hidden rows the code alone, unless its words are never a row's."""
     if on.is_hidden and error.get("code") not in TELLS_NOTHING:
         return {"code": str(error.get("code")), "detail": UNTOLD}
-    return {key: str(error[key])[:2000] for key in ("code", "detail", "hint") if error.get(key)}
+    return plain_error(error)

@@ -11,6 +11,7 @@ from catalog.errors import Conflict, DomainError, Gone
 from catalog.families.fitting import damaged_among, require_compressible
 from catalog.families.models import Basis, BasisPart, BasisState, Consent, Family, Member
 from catalog.jobs.models import Job
+from catalog.plain import plain_error
 from storage import BlobReceipt
 
 
@@ -93,7 +94,7 @@ def abandon_basis(basis_id: int, error: dict[str, Any]) -> None:
     basis.parts.all().delete()
     basis.fits.all().delete()
     basis.state, basis.blob = BasisState.FAILED, None
-    basis.error = {key: str(error[key])[:2000] for key in ("code", "detail", "hint") if error.get(key)}
+    basis.error = plain_error(error)
     basis.save()
 
 

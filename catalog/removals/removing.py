@@ -14,6 +14,7 @@ from catalog.errors import Gone, InvalidInput, NotFound
 from catalog.evidence.models import Evidence
 from catalog.jobs.models import Job
 from catalog.jobs.services import submit
+from catalog.plain import plain_error
 from catalog.removals.cascading import withdraw_all
 from catalog.removals.models import Derived, Removal, RemovalState, Withdrawal, WithdrawnFile
 from catalog.removals.receipts import receipt_of
@@ -109,7 +110,7 @@ def record_removed(job: Job, outcome: dict[str, Any]) -> dict[str, Any]:
 
 def abandon_removal(job: Job, error: dict[str, Any]) -> None:
     """The job ended badly: what was withdrawn stays withdrawn, and some bytes may still be there."""
-    told = {key: str(error[key])[:2000] for key in ("code", "detail", "hint") if error.get(key)}
+    told = plain_error(error)
     Removal.objects.filter(job=job, state=RemovalState.WAITING).update(state=RemovalState.FAILED, error=told)
 
 

@@ -1,14 +1,11 @@
 """Children of the jobs about families: run under the usual limits, told of in the job's progress."""
 
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from typing import Any
 
 from django.conf import settings
 
-from catalog.errors import Busy
-from storage import StorageError
-from workers.children import Beat, ChildFailed, run_in_child
+from workers.children import Beat, run_in_child
 
 
 def run(
@@ -37,16 +34,3 @@ def run(
         is_memory_watched=on_device,
         file_bytes=settings.HUB_CHILD_FILE_BYTES,
     )
-
-
-@contextmanager
-def trying_again() -> Iterator[None]:
-    """What passes is worth another attempt: a store that is away, bytes that were collected before they were used."""
-    try:
-        yield
-    except StorageError as error:
-        if error.code == "storage_clock_skew":
-            raise
-        raise ChildFailed("storage_unavailable", f"the store failed: {error.code}", is_final=False) from error
-    except Busy as error:
-        raise ChildFailed(error.code, error.detail, is_final=False) from error
