@@ -46,11 +46,7 @@ def _table(report: Mapping[str, Any]) -> str:
     """Without the seconds, which are never the same again: the card is part of what is compared."""
     lines = [f"| | {report['metric']} | trained numbers |", "|---|---:|---:|"]
     for side in report["sides"]:
-        cells = (
-            _number(side["score"], ".4f"),
-            _number(side["trained_parameters"], "d"),
-            _number(side["seconds"], ".1f"),
-        )
+        cells = (_number(side["score"], ".4f"), _number(side["trained_parameters"], "d"))
         lines.append(f"| {TITLES.get(side['name'], side['name'])} | {' | '.join(cells)} |")
     return "\n".join(lines) + "\n"
 
