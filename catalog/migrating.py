@@ -39,6 +39,34 @@ class AddIndexBeside(migrations.AddIndex):
             schema_editor.remove_index(model, self.index, concurrently=True)
 
 
+class AllowNull(migrations.AlterField):
+    """``AlterField`` that lets a column be empty, and on PostgreSQL does nothing else.
+
+    Django's own drops the foreign key and checks every row again to have it back.
+    """
+
+    def database_forwards(self, app_label: str, schema_editor: Any, from_state: Any, to_state: Any) -> None:
+        """The column may be empty."""
+        self._alter("DROP", super().database_forwards, app_label, schema_editor, from_state, to_state)
+
+    def database_backwards(self, app_label: str, schema_editor: Any, from_state: Any, to_state: Any) -> None:
+        """It may not."""
+        self._alter("SET", super().database_backwards, app_label, schema_editor, from_state, to_state)
+
+    def _alter(
+        self, verb: str, otherwise: Any, app_label: str, schema_editor: Any, from_state: Any, to_state: Any
+    ) -> None:
+        if schema_editor.connection.vendor != "postgresql":
+            otherwise(app_label, schema_editor, from_state, to_state)
+            return
+        model = to_state.apps.get_model(app_label, self.model_name)
+        quote = schema_editor.quote_name
+        column = model._meta.get_field(self.name).column
+        schema_editor.execute(
+            f"ALTER TABLE {quote(model._meta.db_table)} ALTER COLUMN {quote(column)} {verb} NOT NULL"
+        )
+
+
 def drop_unless_valid(connection: BaseDatabaseWrapper, name: str) -> bool:
     """Whether the index must be built; one that is invalid is dropped first.
 

@@ -56,7 +56,7 @@ class FacetGroup:
 
 def read_query(params: QueryDict) -> SearchQuery:
     """The query that a query string means; what is absent does not filter. Raises InvalidInput for a bad rank."""
-    texts = {field: typed(params, name) for name, field, _ in FILTERS if not name.startswith("rank_")}
+    texts: dict[str, Any] = {field: typed(params, name) for name, field, _ in FILTERS if not name.startswith("rank_")}
     return SearchQuery(
         text=typed(params, "q"),
         rank_min=_rank(params, "rank_min"),

@@ -3,6 +3,7 @@
 from collections import defaultdict
 from collections.abc import Iterator
 from functools import partial
+from typing import cast
 
 from django.db.models import Exists, F, OuterRef, Q, Sum
 
@@ -63,9 +64,12 @@ def check_adapters() -> Iterator[Finding]:
 def check_entries() -> Iterator[Finding]:
     """``entry_differs``, ``entry_missing``, ``entry_left``: what listings read is not what is published."""
     related = ("adapter__namespace", "adapter__default_version__revision")
-    for batch in in_batches(SearchEntry.objects.select_related(*related)):
+    # Records of other catalogues have an entry too, and no adapter.
+    entries = SearchEntry.objects.filter(adapter__isnull=False)
+    for batch in in_batches(entries.select_related(*related)):
         for entry in batch:
-            adapter, best = entry.adapter, entry.adapter.default_version
+            adapter = cast(Adapter, entry.adapter)
+            best = adapter.default_version
             repair = partial(_index_again, adapter.pk)
             if adapter.deleted_at is not None or best is None:
                 yield Finding("entry_left", str(adapter), "it offers nothing, and listings show it", repair)
@@ -78,8 +82,8 @@ def check_entries() -> Iterator[Finding]:
             ):
                 yield Finding("entry_differs", str(adapter), f"listings show {entry.version}, not {best.name}", repair)
     # Published by the release before, while this one's tables were there already.
-    for entry in each(SearchEntry.objects.filter(words=None).select_related("adapter__namespace")):
-        repair = partial(_index_again, entry.adapter_id)
+    for entry in each(entries.filter(words=None).select_related("adapter__namespace")):
+        repair = partial(_index_again, cast(int, entry.adapter_id))
         yield Finding("entry_differs", str(entry.adapter), "no word finds it", repair)
     unseen = Adapter.objects.filter(deleted_at=None, entry=None).exclude(default_version=None)
     for adapter in each(unseen.select_related("namespace")):

@@ -16,7 +16,7 @@ class ListedBase(NamedTuple):
 
 
 class Listed(NamedTuple):
-    """One adapter of a listing. Making models of a page's rows would cost more than finding them."""
+    """One adapter of a listing, or one record. Making models of a page's rows would cost more than finding them."""
 
     id: int
     full_name: str
@@ -32,8 +32,19 @@ class Listed(NamedTuple):
     size_bytes: int
     downloads: int
     published_at: datetime
+    architecture: str
+    domain: str
+    modality: str
+    best_score: float | None
+    gain: float | None
+    adapter_id: int | None
     base_name: str | None
     base_revision: str | None
+
+    @property
+    def is_elsewhere(self) -> bool:
+        """Whether it is a record of another catalogue, and nothing that this hub holds."""
+        return self.adapter_id is None
 
     @property
     def base_model(self) -> ListedBase | None:

@@ -9,26 +9,41 @@ LABEL_SIGNS = {"tag": "#", "language": "@"}
 
 
 class SearchEntry(models.Model):
-    """The default version of an adapter, as listings filter and sort it."""
+    """The default version of an adapter, or a record of another catalogue, as listings filter and sort it.
 
-    adapter = models.OneToOneField("adapters.Adapter", on_delete=models.CASCADE, related_name="entry")
-    revision = models.ForeignKey("adapters.Revision", on_delete=models.CASCADE, related_name="+")
-    namespace = models.ForeignKey("accounts.Namespace", on_delete=models.CASCADE, related_name="+", db_index=False)
+    A record has neither adapter, revision nor namespace. ``gain`` and ``best_score`` are of public evaluation sets
+    alone: what everybody may see of every entry that he may see.
+    """
+
+    adapter = models.OneToOneField("adapters.Adapter", null=True, on_delete=models.CASCADE, related_name="entry")
+    revision = models.ForeignKey("adapters.Revision", null=True, on_delete=models.CASCADE, related_name="+")
+    namespace = models.ForeignKey(
+        "accounts.Namespace", null=True, on_delete=models.CASCADE, related_name="+", db_index=False
+    )
     base_model = models.ForeignKey(
         "bases.BaseModel", null=True, on_delete=models.SET_NULL, related_name="entries", db_index=False
     )
     full_name = models.CharField(max_length=200, unique=True)
+    # The last word of the name, folded: what suggestions begin with.
+    short_name = models.CharField(max_length=200, db_default="", default="")
     version = models.CharField(max_length=64)
     is_public = models.BooleanField()
     is_derived = models.BooleanField(default=False, db_default=False)
     summary = models.CharField(max_length=300, blank=True)
+    architecture = models.CharField(max_length=80, blank=True, db_default="")
     method = models.CharField(max_length=60)
     rank = models.PositiveIntegerField(null=True)
     task = models.CharField(max_length=80, blank=True)
+    domain = models.CharField(max_length=80, blank=True, db_default="")
+    modality = models.CharField(max_length=80, blank=True, db_default="")
     languages = models.TextField(blank=True)
     tags = models.TextField(blank=True)
     license = models.CharField(max_length=200, blank=True)
     size_bytes = models.BigIntegerField()
+    # Of the modules and shapes that validation has seen: whatever fits one base model fits it for all of a digest.
+    shape_digest = models.CharField(max_length=64, blank=True, db_default="")
+    best_score = models.FloatField(null=True)
+    gain = models.FloatField(null=True)
     downloads = models.BigIntegerField(default=0)
     published_at = models.DateTimeField()
 
@@ -58,6 +73,27 @@ class SearchText(models.Model):
     text = models.TextField(blank=True)
     labels = models.TextField(blank=True)
     """Folded, each between blanks: `` #legal @de @de-ch ``."""
+
+
+class EntryScore(models.Model):
+    """The newest score of an entry's version on all rows of an evaluation set's newest revision that it was run on.
+
+    ``merit`` is the score, negative where less is better, so that the best is the highest on every set.
+    """
+
+    entry = models.ForeignKey(SearchEntry, on_delete=models.CASCADE, related_name="scores")
+    evaluation_set = models.ForeignKey(
+        "evaluations.EvaluationSet", on_delete=models.CASCADE, related_name="+", db_index=False
+    )
+    score = models.FloatField()
+    merit = models.FloatField()
+
+    class Meta:
+        constraints = [models.UniqueConstraint(fields=["entry", "evaluation_set"], name="one_score_per_entry_and_set")]
+        indexes = [models.Index(fields=["evaluation_set", "-merit", "-entry"], name="entries_by_score")]
+
+    def __str__(self) -> str:
+        return f"{self.entry} on {self.evaluation_set}: {self.score:g}"
 
 
 class DownloadCount(models.Model):

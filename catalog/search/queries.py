@@ -8,18 +8,16 @@ from typing import Any
 from django.db.models import Q, QuerySet
 
 from catalog.access.querysets import granted, origins_seen
-from catalog.accounts.models import Namespace
 from catalog.accounts.querysets import Actor, visible_through
 from catalog.accounts.viewers import kind_of, viewer_like
-from catalog.bases.models import BaseModel
-from catalog.bases.queries import find_base
 from catalog.compiled import CompiledQuery, StandIns
 from catalog.counting import believed, bounded, remembered
 from catalog.errors import InvalidInput
-from catalog.names import fold
 from catalog.paging import DEFAULT_LIMIT, Page, after, list_name, page_from
 from catalog.search.listed import Listed, columns_of
-from catalog.search.models import LABEL_SIGNS, SearchEntry
+from catalog.search.conditions import conditions
+from catalog.search.models import SearchEntry
+from catalog.search.query import SearchQuery as SearchQuery
 
 SORTS = {
     "downloads": ("-downloads", "-id"),
@@ -36,23 +34,6 @@ _FACET_COLUMNS = {
     "license": "license",
     "namespace": "namespace__name",
 }
-
-
-@dataclass(frozen=True)
-class SearchQuery:
-    """What somebody asks for; empty fields do not filter."""
-
-    text: str = ""
-    base: str = ""
-    method: str = ""
-    task: str = ""
-    language: str = ""
-    license: str = ""
-    tag: str = ""
-    namespace: str = ""
-    rank_min: int | None = None
-    rank_max: int | None = None
-    sort: str = "downloads"
 
 
 @dataclass(frozen=True)
@@ -143,28 +124,7 @@ def matching(query: SearchQuery, viewer: Actor) -> QuerySet[SearchEntry]:
     """Every entry that ``query`` finds and ``viewer`` may see, unsorted."""
     seen = visible_through(viewer, "namespace", Q(is_public=True) | granted(viewer, "adapter_id"))
     found = SearchEntry.objects.filter(seen, origins_seen(viewer, "revision_id", is_derived="is_derived"))
-    for word in query.text.casefold().split():
-        found = found.filter(words__text__contains=word)
-    # Ids and not joins: only so the database knows that one index has the rows in the order of the page.
-    if query.base:
-        base = find_base(query.base)
-        same = BaseModel.objects.filter(folded=base.folded).values_list("pk", flat=True) if base else ()
-        found = found.filter(base_model__in=list(same))
-    if query.namespace:
-        named = Namespace.objects.filter(folded=fold(query.namespace)).values_list("pk", flat=True)
-        found = found.filter(namespace__in=list(named))
-    exact = {
-        "method": query.method.casefold(),
-        "task": query.task.casefold(),
-        "license__iexact": query.license,
-        "rank__gte": query.rank_min,
-        "rank__lte": query.rank_max,
-    }
-    found = found.filter(**{name: value for name, value in exact.items() if value not in ("", None)})
-    for kind, value in (("language", query.language), ("tag", query.tag)):
-        if value:
-            found = found.filter(words__labels__contains=f" {LABEL_SIGNS[kind]}{value.casefold()} ")
-    return found
+    return found.filter(*conditions(query, viewer))
 
 
 def facets(query: SearchQuery, viewer: Actor, *, most: int = 12) -> Facets:

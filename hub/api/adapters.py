@@ -170,12 +170,13 @@ class AdaptersView(APIView):
     )
     def get(self, request: Request) -> Response:
         refuse_unknown_parameters(request, {"q", "sort", "rank_min", "rank_max", *_TEXT_FILTERS})
+        words: dict[str, Any] = {name: request.query_params.get(name, "") for name in _TEXT_FILTERS}
         query = SearchQuery(
             text=request.query_params.get("q", ""),
             rank_min=integer(request, "rank_min"),
             rank_max=integer(request, "rank_max"),
             sort=request.query_params.get("sort") or "downloads",
-            **{name: request.query_params.get(name, "") for name in _TEXT_FILTERS},
+            **words,
         )
         cursor, limit = cursor_and_limit(request)
         return page_response(search(query, request.user, cursor=cursor, limit=limit), EntryOutput, request)
