@@ -62,9 +62,7 @@ class AllowNull(migrations.AlterField):
         model = to_state.apps.get_model(app_label, self.model_name)
         quote = schema_editor.quote_name
         column = model._meta.get_field(self.name).column
-        schema_editor.execute(
-            f"ALTER TABLE {quote(model._meta.db_table)} ALTER COLUMN {quote(column)} {verb} NOT NULL"
-        )
+        schema_editor.execute(f"ALTER TABLE {quote(model._meta.db_table)} ALTER COLUMN {quote(column)} {verb} NOT NULL")
 
 
 def drop_unless_valid(connection: BaseDatabaseWrapper, name: str) -> bool:

@@ -14,8 +14,8 @@ from catalog.compiled import CompiledQuery, StandIns
 from catalog.counting import believed, bounded, remembered
 from catalog.errors import InvalidInput
 from catalog.paging import DEFAULT_LIMIT, Page, after, list_name, page_from
-from catalog.search.listed import Listed, columns_of
 from catalog.search.conditions import conditions
+from catalog.search.listed import Listed, columns_of
 from catalog.search.models import SearchEntry
 from catalog.search.query import SearchQuery as SearchQuery
 
