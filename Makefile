@@ -106,6 +106,10 @@ bench-families: $(DEV_STAMP) ## Train 23 adapters, compress them every way, meas
 debian: ## Install the Debian packages of the tests where that is allowed, else name the missing ones
 	@scripts/debian-packages.sh --install
 
+.PHONY: messages
+messages: $(RUN_STAMP) ## Collect the texts of the pages for a language (TO=de), or compile all catalogues
+	@$(if $(TO),$(VENV) manage.py makemessages -l $(TO) --no-location --no-wrap -i '.venv' -i var -i data -i tests -i build,$(VENV) manage.py compilemessages -i '.venv' -v0)
+
 .PHONY: lock
 lock: $(DEV_STAMP) ## Pin requirements/*.txt again from requirements/*.in
 	@scripts/lock.sh

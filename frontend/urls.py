@@ -24,6 +24,7 @@ from frontend.views import (
     search,
     set_changes,
     similar,
+    topics,
     trainings,
 )
 
@@ -71,6 +72,10 @@ urlpatterns: list[URLPattern] = [
     _page("review/<namespace:namespace>/<name:name>/<commit:commit_id>/", reviews.review_page, "review"),
     _page("removals/", removals.removal_list, "removals"),
     _page("removals/<uuid:removal_id>", removals.removal_page, "removal"),
+    _page("tasks/", topics.task_list, "tasks"),
+    _page("tasks/<path:task>", topics.task_page, "task"),
+    _page("languages/", topics.language_list, "languages"),
+    _page("languages/<name:tag>", topics.language_page, "language"),
     _page("new/adaptation", trainings.adapt_page, "adapt"),
     _page("new/transfer", trainings.transfer_page, "transfer"),
     _page("<namespace:namespace>", namespaces.namespace_page, "namespace"),

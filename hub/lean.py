@@ -1,4 +1,7 @@
-"""Middleware of pages, passed by where an answer of the API has no use for it: no messages, no htmx, a short policy."""
+"""Middleware of pages, passed by where an answer of the API has no use for it: no messages, no htmx, a short policy.
+
+The API speaks English whatever the caller reads: its texts are part of its answers. Its JSON is compressed by the proxy.
+"""
 
 from typing import cast
 
@@ -7,6 +10,8 @@ from csp.middleware import CSPMiddleware
 from django.contrib.messages.middleware import MessageMiddleware
 from django.http import HttpRequest
 from django.http.response import HttpResponseBase
+from django.middleware.gzip import GZipMiddleware
+from django.middleware.locale import LocaleMiddleware
 from django_htmx.middleware import HtmxMiddleware
 
 _API = "/api/v1/"
@@ -43,6 +48,22 @@ class Messages(MessageMiddleware):
 
 class Htmx(HtmxMiddleware):
     """``request.htmx``, for pages."""
+
+    def __call__(self, request: HttpRequest) -> HttpResponseBase:
+        """Pass the request on."""
+        return cast(HttpResponseBase, self.get_response(request) if is_api(request) else super().__call__(request))
+
+
+class Language(LocaleMiddleware):
+    """The language that the browser asks for, for pages."""
+
+    def __call__(self, request: HttpRequest) -> HttpResponseBase:
+        """Pass the request on."""
+        return cast(HttpResponseBase, self.get_response(request) if is_api(request) else super().__call__(request))
+
+
+class Compressed(GZipMiddleware):
+    """Pages, scripts and styles compressed, with Django's random padding against BREACH."""
 
     def __call__(self, request: HttpRequest) -> HttpResponseBase:
         """Pass the request on."""

@@ -81,9 +81,11 @@ MIDDLEWARE = [
     "hub.machines.ForMachines",
     "hub.nul.NothingForNul",
     "django.middleware.security.SecurityMiddleware",
+    "hub.lean.Compressed",
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "hub.lean.Policy",
     "django.contrib.sessions.middleware.SessionMiddleware",
+    "hub.lean.Language",
     "django.middleware.common.CommonMiddleware",
     "django.middleware.csrf.CsrfViewMiddleware",
     "django.contrib.auth.middleware.AuthenticationMiddleware",
@@ -136,6 +138,9 @@ LOGIN_REDIRECT_URL = "home"
 LOGOUT_REDIRECT_URL = "home"
 
 LANGUAGE_CODE = "en"
+# Offered are the languages whose catalogue is whole: docs/TRANSLATING.md.
+LANGUAGES = [("en", "English")]
+LOCALE_PATHS = [BASE_DIR / "locale"]
 TIME_ZONE = "UTC"
 USE_TZ = True
 

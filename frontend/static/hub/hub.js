@@ -1,4 +1,4 @@
-// Copy buttons and the keys of the decision bar. Every page works without this file.
+// Copy buttons, menus, the key that searches, the keys of a decision bar. Every page works without this file.
 "use strict";
 
 function showCopyButtons(root) {
@@ -26,14 +26,34 @@ function press(key) {
   return true;
 }
 
+function closeMenus(except) {
+  for (const menu of document.querySelectorAll("details[data-menu][open]")) if (menu !== except) menu.open = false;
+}
+
+function startSearch() {
+  const box = document.getElementById("q");
+  if (!box) return false;
+  box.focus();
+  box.select();
+  return true;
+}
+
 document.addEventListener("click", (event) => {
+  closeMenus(event.target instanceof Element && event.target.closest("details[data-menu]"));
   const button = event.target instanceof Element && event.target.closest("button[data-copy]");
   if (button) copy(button).catch(() => { button.textContent = "Not allowed"; });
 });
 
 document.addEventListener("keydown", (event) => {
   if (event.ctrlKey || event.metaKey || event.altKey || event.repeat || isTyping(event.target)) return;
-  if (press(event.key)) event.preventDefault();
+  if (press(event.key) || (event.key === "/" && startSearch())) event.preventDefault();
+});
+
+document.addEventListener("keydown", (event) => {
+  if (event.key !== "Escape") return;
+  const open = document.querySelector("details[data-menu][open]");
+  closeMenus(null);
+  if (open) open.querySelector("summary").focus();
 });
 
 // A rejection without a reason stays on the page; the server refuses it as well.
