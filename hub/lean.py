@@ -1,6 +1,6 @@
-"""Middleware of pages, passed by where an answer of the API has no use for it: no messages, no htmx, a short policy.
+"""Middleware of pages, passed by where an answer of the API has no use for it.
 
-The API speaks English whatever the caller reads: its texts are part of its answers. Its JSON is compressed by the proxy.
+The API speaks English whatever the caller reads, and the proxy compresses it.
 """
 
 from typing import cast
