@@ -17,8 +17,8 @@ RESERVED_NAMESPACES = frozenset(
     """
     about account accounts adapters admin api assets base-models bases collections compare datasets docs download
     evaluation-sets evaluations families favicon.ico files healthz health help hub jobs kernels languages
-    leaderboards login logout metrics models namespaces new organizations queue readyz register removals review reviews
-    robots.txt search settings signup spaces static tasks tokens upload uploads users v1 versions whoami
+    leaderboards login logout metrics models namespaces new organizations queue readyz records register removals review
+    reviews robots.txt search settings signup spaces static tasks tokens upload uploads users v1 versions whoami
     """.split()  # noqa: SIM905  (a list of sixty quoted words reads worse)
 )
 # The Hugging Face wire puts these after a name; a version or adapter so named could not be addressed there.

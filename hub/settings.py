@@ -68,6 +68,8 @@ INSTALLED_APPS = [
     "catalog.similarity",
     "catalog.uploads",
     "catalog.reviews",
+    "catalog.records",
+    "catalog.collections",
     "catalog.search",
     "catalog.retention",
     "workers",

@@ -22,6 +22,7 @@ APPLIED = {("uploads", "0002_files_that_go_to_the_store_directly")}
 # Nobody used these tables before that migration.
 MADE_IN_STEPS = {
     "access": "0006_constraints",
+    "collections": "0006_constraints",
     "derivations": "0006_constraints",
     "families": "0009_constraints",
     "removals": "0007_constraints",

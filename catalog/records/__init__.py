@@ -1,0 +1,1 @@
+"""Catalogue records: what other catalogues say of adapters that lie elsewhere."""
