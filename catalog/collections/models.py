@@ -62,8 +62,7 @@ class CollectionItem(models.Model):
         constraints = [
             models.UniqueConstraint(fields=["revision", "position"], name="one_item_per_place"),
             models.CheckConstraint(
-                condition=Q(adapter__isnull=False, record__isnull=True)
-                | Q(adapter__isnull=True, record__isnull=False),
+                condition=Q(adapter__isnull=False, record__isnull=True) | Q(adapter__isnull=True, record__isnull=False),
                 name="an_item_is_an_adapter_or_a_record",
             ),
         ]

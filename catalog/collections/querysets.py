@@ -44,6 +44,6 @@ class CollectionItemQuerySet(models.QuerySet["CollectionItem", "CollectionItem"]
     def visible_to(self, actor: Actor) -> "CollectionItemQuerySet":
         """Items whose adapter or record the actor may see."""
         # Looked up by name: the models import this file.
-        adapters = apps.get_model("adapters", "Adapter")._default_manager.visible_to(actor).values("pk")  # type: ignore[attr-defined]
-        records = apps.get_model("records", "Record")._default_manager.visible_to(actor).values("pk")  # type: ignore[attr-defined]
+        adapters = apps.get_model("adapters", "Adapter")._default_manager.visible_to(actor).values("pk")
+        records = apps.get_model("records", "Record")._default_manager.visible_to(actor).values("pk")
         return self.filter(Q(adapter__in=adapters) | Q(record__in=records))

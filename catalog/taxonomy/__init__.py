@@ -1,1 +1,1 @@
-"""Words that many adapters share: licences, languages, tasks."""
+"""Words that many adapters share: tasks, domains, modalities, methods, languages, licences."""

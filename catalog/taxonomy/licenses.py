@@ -1,13 +1,40 @@
 """Licences: SPDX expressions, and the Hugging Face ids mapped to them."""
 
-import tomllib
+from dataclasses import dataclass
 from functools import lru_cache
-from pathlib import Path
-from typing import Any
 
 from license_expression import ExpressionError, Licensing, get_spdx_licensing
 
 from catalog.errors import InvalidInput
+from catalog.taxonomy.tables import rows_of, toml_of
+
+
+@dataclass(frozen=True)
+class Terms:
+    """What a licence lets people do, as far as this hub knows it."""
+
+    id: str
+    label: str
+    commercial: bool
+    derivatives: bool
+    share_alike: bool = False
+    aliases: tuple[str, ...] = ()
+
+
+@lru_cache(maxsize=1)
+def all_terms() -> tuple[Terms, ...]:
+    """The licences whose terms are known here."""
+    return rows_of("licenses.toml", "terms", Terms)
+
+
+def license_label(expression: str) -> str:
+    """How an expression is called on a page: ``LicenseRef-Llama-3.1`` is ``Llama 3.1``."""
+    for row in all_terms():
+        if row.id == expression:
+            return row.label
+    return (
+        expression.removeprefix("LicenseRef-").replace("-", " ") if expression.startswith("LicenseRef-") else expression
+    )
 
 
 def spdx_expression(text: str) -> str:
@@ -17,9 +44,9 @@ def spdx_expression(text: str) -> str:
         InvalidInput: ``invalid_license``.
     """
     text = text.strip()
-    mapped = _mapping().get(text.lower())
+    mapped = toml_of("licenses.toml")["spdx"].get(text.lower())
     if mapped:
-        return mapped
+        return str(mapped)
     if text.startswith("LicenseRef-") and " " not in text and len(text) <= 100:
         return text
     try:
@@ -34,12 +61,6 @@ def spdx_expression(text: str) -> str:
 @lru_cache(maxsize=1)
 def _licensing() -> Licensing:
     return get_spdx_licensing()
-
-
-@lru_cache(maxsize=1)
-def _mapping() -> dict[str, str]:
-    rows: dict[str, Any] = tomllib.loads((Path(__file__).parent / "licenses.toml").read_text())
-    return dict(rows["spdx"])
 
 
 def _refused(text: str) -> InvalidInput:
