@@ -8,8 +8,8 @@ from typing import Any
 
 from catalog.evaluations.boards import Leader
 from catalog.evaluations.models import Evaluation
-from frontend.bars import ScoreBar, score_bars
 from frontend.facts import Row, as_text
+from frontend.figures.bars import ScoreBar, score_bars
 from frontend.templatetags.hub import size
 
 _USED = (

@@ -24,6 +24,7 @@ from frontend.views import (
     search,
     set_changes,
     similar,
+    spectra,
     topics,
     trainings,
 )
@@ -81,6 +82,7 @@ urlpatterns: list[URLPattern] = [
     _page("<namespace:namespace>", namespaces.namespace_page, "namespace"),
     _page("<namespace:namespace>/<name:name>", adapters.adapter_page, "adapter"),
     _page("<namespace:namespace>/<name:name>/versions/<name:version>", adapters.adapter_page, "adapter-version"),
+    _page("<namespace:namespace>/<name:name>/versions/<name:version>/spectrum", spectra.spectrum_page, "spectrum"),
     _page("<namespace:namespace>/<name:name>/manage", managing.manage_page, "manage"),
     _page("<namespace:namespace>/<name:name>/manage/access", managing.grant_page, "grant-access"),
     _page("<namespace:namespace>/<name:name>/manage/access/<int:grant_id>", managing.revoke_page, "revoke-access"),

@@ -18,9 +18,10 @@ from catalog.evaluations.standing import analysed_of, is_evaluated, others_of, s
 from catalog.evaluations.uncertainty import newest_uncertainties
 from catalog.names import version_key
 from catalog.removals.queries import why_gone
-from frontend.charts import spectrum_chart
 from frontend.evidence import evidence_rows
 from frontend.facts import claim_rows, disagreements, fact_rows, finding_lines, fit_of
+from frontend.figures.days import downloads_context
+from frontend.figures.spectrum import spectrum_of
 from frontend.lineage import lineage_context
 from frontend.scores import inside_of, score_lines
 from frontend.snippets import load_snippets
@@ -51,7 +52,7 @@ def adapter_page(request: HttpRequest, namespace: str, name: str, version: str =
             "training": training_of(request.user, revision),
             "can_review": revision.state == "pending" and can_review(request.user, adapter.namespace),
         }
-        context |= lineage_context(request.user, revision)
+        context |= lineage_context(request.user, revision) | downloads_context(adapter)
         if is_evaluated(adapter):
             context |= scores_context(request.user, revision) | {"history": history(request.user, adapter)}
     return render(request, "adapter/page.html", context)
@@ -80,7 +81,7 @@ def revision_context(revision: Revision, hub_url: str) -> dict[str, Any]:
         "findings": finding_lines(revision.report),
         "disagreements": disagreements(revision.report),
         "evidence": evidence_rows(revision),
-        "spectrum": spectrum_chart(revision.facts),
+        "spectrum": spectrum_of(revision.facts),
         "snippets": load_snippets(hub_url, revision.adapter.full_name, ref, str(revision.base_model or "")),
         "card_html": card_html(revision.card),
         "review": next(iter(revision.reviews.all()), None),

@@ -8,6 +8,7 @@ from django.shortcuts import render
 from catalog.errors import DomainError
 from catalog.evaluations.comparing import compare
 from frontend.errors import status_of
+from frontend.figures.shares import flip_shares
 from frontend.scores import score_lines
 from frontend.search_form import typed
 
@@ -23,6 +24,7 @@ def compare_page(request: HttpRequest) -> HttpResponse:
         except DomainError as refused:
             error = refused
         else:
-            context |= {"found": found, "lines": score_lines([(found.before, None), (found.now, None)])}
+            lines = score_lines([(found.before, None), (found.now, None)])
+            context |= {"found": found, "lines": lines, "shares": flip_shares(found.flips)}
     context["error"] = error
     return render(request, "evaluation/compare.html", context, status=status_of(error) if error else 200)

@@ -17,7 +17,7 @@ from catalog.evaluations.models import Evaluation, EvaluationSet, SetRevision
 from catalog.evaluations.queries import get_set_revision
 from catalog.evaluations.standing import with_bases
 from catalog.paging import page_of
-from frontend.bars import size_against_score
+from frontend.figures.plane import size_against_score
 from frontend.scores import board_lines, cost_lines, score_lines
 from frontend.search_form import typed
 

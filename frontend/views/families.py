@@ -16,7 +16,7 @@ from catalog.families.options import METHODS
 from catalog.families.queries import find_families, fits_of, get_basis, get_family, members_of
 from catalog.jobs.models import Job
 from catalog.paging import page_of
-from frontend.curves import curve_of
+from frontend.figures.curve import curve_of
 from frontend.search_form import typed
 
 PAGE_ROWS = 50

@@ -112,12 +112,11 @@ def test_where_claim_and_file_differ_both_are_shown(catalog, as_owner):
     )
 
 
-def test_the_spectrum_has_a_cell_and_a_row_for_each_module(published, stranger):
+def test_the_spectrum_has_a_cell_for_each_module_and_leads_to_its_own_page(published, stranger):
     text = stranger.get("/team/ner-de").content.decode()
-    assert text.count('class="cell"') == 4
-    assert text.count("encoder.layer.1.attention.value") == 2
-    assert "<svg" in text
-    assert "style=" not in text
+    assert len(re.findall(r'<rect class="h\d"', text)) == 4
+    assert "attention.value, layer 1: 3.5 of 4" in text
+    assert 'href="/team/ner-de/versions/1.0.0/spectrum"' in text
 
 
 def test_a_yanked_version_says_why_and_is_not_the_default(catalog, published, stranger):

@@ -8,7 +8,8 @@ from django.utils import timezone
 
 from catalog.evaluations.models import Evaluation, Policy, Uncertainty
 from catalog.jobs.models import Job
-from frontend.bars import score_bars, size_against_score
+from frontend.figures.bars import score_bars
+from frontend.figures.plane import size_against_score
 from tests.unit.catalog.measuring import measure
 from tests.unit.frontend.measured import COSTS, right
 
@@ -26,6 +27,8 @@ def section(text, name):
 
 
 def words(text):
+    """What is read; what a picture says to the pointer stands in the table as well."""
+    text = re.sub(r"<title>.*?</title>", "", text)
     return " ".join(re.sub(r"<[^>]+>", " ", text).split())
 
 

@@ -1,11 +1,11 @@
-"""The trade-off of a family as SVG geometry: bytes across, what is missed up, a point for each rank."""
+"""The trade-off of a family as a picture: bytes across, what is missed up, a point for each rank."""
 
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from frontend.charts import Label
+from frontend.figures.scales import Label, as_bytes
 
 _WIDTH, _HEIGHT = 560, 240
 _LEFT, _RIGHT, _TOP, _BOTTOM = 56, 24, 20, 40
@@ -76,16 +76,8 @@ def curve_of(points: Sequence[Mapping[str, Any]], *, chosen: int | None, origina
         points=found,
         mean=" ".join(f"{point.x},{point.y}" for point in found),
         worst=" ".join(f"{point.x},{point.worst_y}" for point in found),
-        x_ticks=[Label(round(across(size)), _HEIGHT - 22, _bytes(size)) for size in (10**low, 10**high)],
+        x_ticks=[Label(round(across(size)), _HEIGHT - 22, as_bytes(size)) for size in (10**low, 10**high)],
         y_ticks=[Label(_LEFT - 8, round(up(error)) + 4, f"{error:g}") for error in (0.0, 0.5, 1.0)],
         original=across(original_bytes) if original_bytes else None,
         modules=int(rows[0].get("modules") or 0),
     )
-
-
-def _bytes(amount: float) -> str:
-    for unit in ("B", "kB", "MB", "GB"):
-        if amount < 999.5:
-            return f"{amount:.3g} {unit}"
-        amount /= 1000
-    return f"{amount:.3g} TB"
