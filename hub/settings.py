@@ -66,6 +66,7 @@ INSTALLED_APPS = [
     "catalog.families",
     "catalog.removals",
     "catalog.similarity",
+    "catalog.fits",
     "catalog.uploads",
     "catalog.reviews",
     "catalog.records",

@@ -16,8 +16,8 @@ def inspect_revision(argument: dict[str, Any], report: Report) -> dict[str, Any]
     """Type an adapter and check it against its base model's shapes.
 
     ``argument``: ``files`` {path: local path}, ``base`` (a shape table or None), ``base_config`` (or None),
-    ``declared_base``, ``claims``. Returns ``Inspection.as_dict()``, ``judged_against``, the base's id or None, and for
-    an accepted one ``fingerprint``, as below, or None where that went wrong: nothing hangs on it.
+    ``declared_base``, ``claims``. Returns ``Inspection.as_dict()``, ``judged_against``, the base's id or None,
+    ``requirements``, a table or None, and for an accepted one ``fingerprint``, as below, or None where that went wrong: nothing hangs on it.
     """
     from kernels.formats.base_shapes import BaseShapes
     from kernels.formats.inspection import inspect_folder
@@ -39,6 +39,7 @@ def inspect_revision(argument: dict[str, Any], report: Report) -> dict[str, Any]
         progress=report,
     )
     found = inspection.as_dict() | {"judged_against": base.id if base else None}
+    found["requirements"] = inspection.requirements.as_dict() if inspection.requirements else None
     if inspection.verdict == "accepted":
         try:
             found["fingerprint"] = fingerprint(argument, report)

@@ -11,11 +11,13 @@ from catalog.evidence.services import GATHER_EVIDENCE
 from catalog.families.gate import GATE
 from catalog.families.newcomers import PROJECT
 from catalog.families.requesting import COMPRESS
+from catalog.fits.comparing import COMPARE_SHAPES
 from catalog.jobs.models import Job
 from catalog.removals.removing import REMOVE
 from catalog.similarity.recording import FINGERPRINT
 from catalog.uploads.receiving import RECEIVE_UPLOAD
 from workers.bayesianising import Bayesianise
+from workers.comparing import CompareShapes
 from workers.compressing import Compress
 from workers.derivation_kinds import DERIVES
 from workers.description import DescribeBase
@@ -46,6 +48,7 @@ HANDLERS: dict[str, Handler] = {
     COMPRESS: Compress(),
     GATE: GateBasis(),
     PROJECT: ProjectRevision(),
+    COMPARE_SHAPES: CompareShapes(),
 }
 
 

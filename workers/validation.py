@@ -16,6 +16,7 @@ from catalog.bases.queries import find_base
 from catalog.derivations.measuring import measure_derived
 from catalog.evaluations.policies import run_policies
 from catalog.evidence.services import request_evidence
+from catalog.fits.recording import record_shapes_of
 from catalog.jobs.models import Job
 from catalog.plain import plain_value
 from catalog.similarity.recording import record_fingerprint
@@ -62,6 +63,7 @@ class ValidateRevision:
         revision = Revision.objects.get(pk=job.payload["revision_id"])
         base = base_of(revision)
         judged_against, fingerprint = outcome.pop("judged_against", None), outcome.pop("fingerprint", None)
+        asked = outcome.pop("requirements", None)
         if base is not None and judged_against is None and base.state == BaseState.READY:
             raise ChildFailed("base_pending", f"{base} was registered meanwhile", is_final=False)
         if outcome["verdict"] == "accepted":
@@ -70,6 +72,8 @@ class ValidateRevision:
                 outcome = {**outcome, "verdict": "refused", "findings": [finding, *outcome["findings"]]}
         else:
             _name_fitting_bases(outcome)
+        if asked:  # before the verdict, which may publish: the listing shows it
+            record_shapes_of(revision, asked, base=base)
         revision = record_verdict(revision, inspection=outcome, base=base)
         if outcome["verdict"] == "accepted":
             if fingerprint:

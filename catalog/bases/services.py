@@ -10,6 +10,7 @@ from django.db import transaction
 from catalog.accounts.models import User
 from catalog.bases.models import BaseModel, BaseModelAlias, BaseModelShapes, BaseState
 from catalog.errors import Conflict, InvalidInput
+from catalog.fits.comparing import not_compared_with, request_comparison
 from catalog.jobs.models import Job
 from catalog.jobs.services import submit
 from catalog.names import check_base_id, check_base_revision
@@ -102,6 +103,8 @@ def record_shapes(base: BaseModel, table: BaseShapes) -> None:
     base.state, base.error = BaseState.READY, None
     base.save()
     BaseModelShapes.objects.update_or_create(base=base, defaults={"table": table.as_dict()})
+    if not_compared_with(base).exists():
+        request_comparison()
 
 
 def record_failure(base: BaseModel, error: dict[str, Any]) -> None:

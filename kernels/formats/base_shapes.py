@@ -201,6 +201,16 @@ class BaseShapes:
         starts = tuple(f"{name}." for name in self._candidates(current_name(path, self.model_type)))
         return any(name.startswith(starts) for name in self._by_current_name)
 
+    def below(self, path: str) -> dict[str, ModuleShape]:
+        """The modules in the container `path`, tolerated as in `find`: what follows its name -> shape."""
+        starts = [f"{name}." for name in self._candidates(current_name(path, self.model_type))]
+        return {
+            name[len(start) - 1 :]: self.modules[known]
+            for name, known in self._by_current_name.items()
+            for start in starts
+            if name.startswith(start)
+        }
+
     @property
     def input_embedding(self) -> tuple[str, ModuleShape] | None:
         """The token embedding: the largest table of width hidden size."""

@@ -26,12 +26,14 @@ from .folder import (
     looks_like_pickle,
     pickle_finding,
 )
+from .requirements import Requirements
 from .safetensors_header import Header, Limits, read_header
 from .tensor_data import read_tensor
 from .values import MAX_LISTED, finite_findings, inert_modules, noop_findings, scan, spectra
 
 Progress = Callable[[float, str], None]
 ExpectedShapes = Callable[[dict[str, Any]], Mapping[str, tuple[int, ...]]]
+_NOT_VERIFIED = "not_verified_offline"
 _FROM_PEFT_ONLY = frozenset({"qa-lora", "bd-lora", "lora-moe-parameters", "kasa", "velora", "monteclora"})
 
 
@@ -43,6 +45,8 @@ class Inspection:
     facts: dict[str, Any] = field(default_factory=dict)
     findings: list[Finding] = field(default_factory=list)
     disagreements: list[dict[str, Any]] = field(default_factory=list)
+    requirements: Requirements | None = None
+    """What the file asks of a base model; None where no weights could be read."""
 
     def as_dict(self) -> dict[str, Any]:
         """JSON-serialisable form."""
@@ -175,16 +179,25 @@ class _Inspector:
             self.result.facts["spectrum"] = spectra(path, header, grouped)
 
     def _match(self, grouped: Grouped, recognised: Recognition, header: Header, config: dict[str, Any]) -> Match:
-        if self.base is None:
-            return Match()
         odd = bool(set(recognised.options) & _FROM_PEFT_ONLY)
-        is_beyond = recognised.method != "lora" or odd
+        asks_peft = (recognised.method != "lora" or odd) and grouped.format == "peft"
         unchecked = frozenset(pair.module for pair in grouped.pairs) if odd else frozenset()
         may_be_prefix = recognised.method in ("prefix-tuning", "cartridge", "unknown")
-        match = match_base(grouped, header.shapes, self.base, unchecked, may_be_prefix=may_be_prefix)
-        if is_beyond and grouped.format == "peft" and not match.unmatched:
-            match = self._ask_peft(match, grouped, header, config, recognised)
+        match, is_settled = Match(), False
+        if self.base is not None:
+            match = match_base(grouped, header.shapes, self.base, unchecked, may_be_prefix=may_be_prefix)
+            if asks_peft and not match.unmatched:
+                match = self._ask_peft(match, grouped, header, config, recognised)
+            is_settled = not match.unmatched and not any(row.code == _NOT_VERIFIED for row in match.findings)
         self._add(match.findings)
+        self.result.requirements = Requirements.of(
+            grouped,
+            header.shapes,
+            may_be_prefix=may_be_prefix,
+            asks_peft=asks_peft,
+            unchecked=unchecked,
+            confirmed_on=self.base if is_settled else None,
+        )
         return match
 
     def _ask_peft(
@@ -207,7 +220,7 @@ class _Inspector:
                 return further
         match.findings.append(
             Finding(
-                "not_verified_offline",
+                _NOT_VERIFIED,
                 "info",
                 f"{recognised.name} was not checked in full against {base_id}: {reason}.",
                 "The hub checks them with PEFT itself where the base model was registered with its config.json.",

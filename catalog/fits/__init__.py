@@ -1,0 +1,1 @@
+"""Which base models an adapter fits, by checked shapes and not by a name."""

@@ -1,0 +1,85 @@
+"""What fits is said by checked shapes: once for each shape set and base model, and anew when either is new."""
+
+import pytest
+
+from catalog.accounts.models import User
+from catalog.bases.models import BaseModel
+from catalog.bases.services import register_base
+from catalog.fits.comparing import COMPARE_SHAPES, bases_behind, compare_base
+from catalog.fits.models import BaseFit, ShapeSet
+from catalog.fits.queries import bases_that_fit, fitting_digests, shape_digest_of, shapes_of
+from catalog.jobs.models import Job
+from tests.unit.catalog.factories import PROJECTION, WIDTH, make_base, make_namespace, make_user
+from tests.unit.catalog.shaping import make_wide_base, published
+from workers.comparing import CompareShapes
+
+pytestmark = pytest.mark.django_db
+
+
+@pytest.fixture
+def owner() -> User:
+    user = make_user("owner")
+    make_namespace(user)
+    return user
+
+
+@pytest.fixture
+def base(owner: User) -> BaseModel:
+    return make_base(owner)
+
+
+def compare_all() -> dict[str, int]:
+    """Run what the job runs."""
+    handler = CompareShapes()
+    job = Job.objects.filter(kind=COMPARE_SHAPES).order_by("-created_at").first() or Job(kind=COMPARE_SHAPES)
+    with handler.prepare(job, lambda share, note: None) as outcome:
+        return handler.apply(job, outcome)
+
+
+def test_adapters_of_other_ranks_share_one_shape_set(owner: User, base: BaseModel) -> None:
+    first = published(owner, base, "lab/one", rank=2)
+    second = published(owner, base, "lab/two", rank=8)
+    assert shape_digest_of(first) == shape_digest_of(second) != ""
+    assert ShapeSet.objects.count() == 1
+
+
+def test_the_base_that_it_was_checked_against_is_known_at_once(owner: User, base: BaseModel) -> None:
+    revision = published(owner, base)
+    assert fitting_digests(base) == [shape_digest_of(revision)]
+
+
+def test_a_new_base_model_asks_for_the_comparison_and_the_job_makes_it(owner: User, base: BaseModel) -> None:
+    revision = published(owner, base)
+    assert not Job.objects.filter(kind=COMPARE_SHAPES).exists(), "there was nothing else to compare with"
+    twin = register_base(owner, name="tiny/twin", shapes={f"{PROJECTION}.weight": [WIDTH, WIDTH]}).base
+    wide = make_wide_base(owner)
+    assert Job.objects.filter(kind=COMPARE_SHAPES).count() == 1, "one job sees both"
+    assert compare_all() == {"bases": 2, "compared": 2}
+    shapes = shapes_of(revision)
+    assert shapes is not None
+    assert [str(found) for found in bases_that_fit(shapes)] == ["tiny/llama", "tiny/twin"]
+    row = BaseFit.objects.get(base=wide)
+    assert (row.verdict, row.unmatched) == ("differs", 1)
+    assert row.finding["tensor"].endswith("q_proj.lora_A.weight")
+    assert fitting_digests(twin) == [shapes.digest]
+    assert fitting_digests(wide) == []
+
+
+def test_a_new_shape_set_is_compared_with_every_base_model_that_is_there(owner: User, base: BaseModel) -> None:
+    wide = make_wide_base(owner)
+    published(owner, base)
+    assert Job.objects.filter(kind=COMPARE_SHAPES).count() == 1
+    assert [str(behind) for behind in bases_behind()] == [str(wide)]
+    compare_all()
+    assert bases_behind() == []
+    published(owner, base, "lab/another", rank=8)
+    assert Job.objects.filter(kind=COMPARE_SHAPES).count() == 1, "the same shapes are not compared twice"
+
+
+def test_another_table_of_the_base_makes_what_was_said_worthless(owner: User, base: BaseModel) -> None:
+    published(owner, base)
+    BaseModel.objects.filter(pk=base.pk).update(shapes_digest="of another table")
+    base.refresh_from_db()
+    assert fitting_digests(base) == []
+    assert compare_base(base) == 1
+    assert len(fitting_digests(base)) == 1
