@@ -17,7 +17,8 @@ def inspect_revision(argument: dict[str, Any], report: Report) -> dict[str, Any]
 
     ``argument``: ``files`` {path: local path}, ``base`` (a shape table or None), ``base_config`` (or None),
     ``declared_base``, ``claims``. Returns ``Inspection.as_dict()``, ``judged_against``, the base's id or None,
-    ``requirements``, a table or None, and for an accepted one ``fingerprint``, as below, or None where that went wrong: nothing hangs on it.
+    ``requirements``, a table or None, and for an accepted one ``fingerprint``, as below, or None where that went wrong:
+    nothing hangs on it.
     """
     from kernels.formats.base_shapes import BaseShapes
     from kernels.formats.inspection import inspect_folder

@@ -9,6 +9,7 @@ from catalog.adapters.queries import get_adapter, get_revision
 from catalog.bases.models import BaseModel, BaseModelShapes
 from catalog.bases.queries import find_base
 from catalog.errors import Conflict, NotFound
+from catalog.fits.explaining import compare_file
 from catalog.names import split_reference
 from catalog.removals.queries import withdrawn_origins
 from kernels.formats.compatibility import fits
@@ -64,7 +65,9 @@ def require_fit(revision: Revision, base: BaseModel) -> None:
     shapes = BaseModelShapes.objects.filter(base=base).first()
     if shapes is None:
         raise Conflict("base_mismatch", f"{base} has no shape table yet", field="base")
-    if not revision.facts.get("requirements"):  # soft prompts, scalings ...: no module's shape was recorded
+    compared = compare_file(revision, shapes.as_shapes())
+    is_unknown = not revision.facts.get("requirements") if compared is None else compared.verdict == "unknown"
+    if is_unknown:  # soft prompts, scalings ...: no module's shape was recorded
         method = revision.facts.get("method_name") or revision.facts.get("method") or "this method"
         raise Conflict(
             "base_mismatch",
@@ -72,7 +75,8 @@ def require_fit(revision: Revision, base: BaseModel) -> None:
             field="base",
             hint=f"It was made for {revision.base_model}.",
         )
-    problems = [finding for finding in fits(revision.facts, shapes.as_shapes()) if finding.severity == "error"]
+    said = fits(revision.facts, shapes.as_shapes()) if compared is None else compared.findings
+    problems = [finding for finding in said if finding.severity == "error"]
     if problems:
         first = problems[0].as_dict()
         raise Conflict(

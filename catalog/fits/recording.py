@@ -24,7 +24,7 @@ def record_shapes_of(revision: Revision, table: dict[str, Any], *, base: BaseMod
     RevisionShapes.objects.update_or_create(revision=revision, defaults={"shapes": shapes})
     if base is not None:
         compare_shapes(shapes, base)
-    others = BaseModel.objects.filter(state=BaseState.READY).exclude(pk=base.pk if base else None)
+    others = BaseModel.objects.filter(state=BaseState.READY).exclude(pk=base.pk if base else 0)
     if is_new and others.exists():
         request_comparison()
     return shapes
