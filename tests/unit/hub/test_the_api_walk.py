@@ -4,6 +4,7 @@ import pytest
 
 from catalog.adapters.models import Revision
 from catalog.bases.services import register_base
+from catalog.fits.models import RevisionShapes
 from catalog.jobs.models import Job
 from catalog.jobs.services import claim, complete
 from tests.unit.catalog.factories import PROJECTION, digests_of, lora_files, make_base, make_namespace, make_user
@@ -125,6 +126,7 @@ class TestResolve:
         revision = Revision.objects.get()
         revision.facts = {"method": "prompt-tuning", "method_name": "Prompt tuning", "requirements": []}
         revision.save(update_fields=["facts"])
+        RevisionShapes.objects.all().delete()
         body = {"adapter": "lab/ner", "base": "tiny/twin"}
         refused = assert_error(client_of(None).post(f"{API}/resolve", body), 409, "base_mismatch")
         assert "Prompt tuning" in refused["detail"]
