@@ -15,7 +15,7 @@ _BASE_REVISION = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
 # First path segments that the hub's own pages and the Hugging Face wire need.
 RESERVED_NAMESPACES = frozenset(
     """
-    about account accounts adapters admin api assets base-models bases collections compare datasets docs download
+    about account accounts adapters admin api assets audit base-models bases collections compare datasets docs download
     evaluation-sets evaluations families favicon.ico files healthz health help hub jobs kernels languages
     leaderboards login logout metrics models namespaces new organizations queue readyz records register removals review
     reviews robots.txt search settings signup spaces static tasks tokens upload uploads users v1 versions whoami

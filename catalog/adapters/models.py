@@ -75,6 +75,7 @@ class RevisionState(models.TextChoices):
     INVALID = "invalid"
     PENDING = "pending"
     REJECTED = "rejected"
+    RETURNED = "returned"
     PUBLISHED = "published"
     YANKED = "yanked"
     WITHDRAWN = "withdrawn"

@@ -1,7 +1,8 @@
-"""What happens to a revision after its commit: verdict, publication, rejection, yank.
+"""What happens to a revision after its commit: verdict, publication, rejection, return, yank.
 
 validating -> invalid                      validation refuses; the version is free again
            -> pending -> rejected          a reviewer refuses; the version is free again
+                      -> returned          a reviewer asks for changes; the version is free for the next push
                       -> published -> yanked <-> published
                                    -> withdrawn    (``catalog.removals``)
 
@@ -23,6 +24,8 @@ from catalog.evaluations.gate import is_guarded, require_score
 from catalog.families.projecting import notice_published
 from catalog.names import version_key
 from catalog.reviews.audit import record
+from catalog.reviews.cases import close_case, open_case
+from catalog.reviews.waivers import why_without_review
 from catalog.search.services import index_adapter
 
 MAIN = "main"
@@ -30,7 +33,7 @@ MAIN = "main"
 
 @transaction.atomic
 def record_verdict(revision: Revision, *, inspection: dict[str, Any], base: BaseModel | None) -> Revision:
-    """Store what validation found; an accepted revision waits for review, or is published where none is required.
+    """Store what validation found; an accepted revision waits for review, or is published where none is needed.
 
     Where a policy guards publication, it waits for its score besides (``catalog.evaluations.policies``).
 
@@ -53,8 +56,11 @@ def record_verdict(revision: Revision, *, inspection: dict[str, Any], base: Base
         return revision
     revision.state = RevisionState.PENDING
     revision.save()
-    if not revision.adapter.namespace.is_review_required and not is_guarded(revision):
-        publish_revision(revision, actor=revision.author, reason="the namespace publishes without review")
+    why = why_without_review(revision)
+    if why and not is_guarded(revision):
+        publish_revision(revision, actor=revision.author, reason=why)
+    else:
+        open_case(revision)
     return revision
 
 
@@ -86,6 +92,7 @@ def publish_revision(
     )
     set_ref(revision.adapter, MAIN, revision)
     refresh_default(revision.adapter)
+    close_case(revision)
     record(actor, "publish", revision, before="pending", after="published", note=reason)
     notice_published(revision)
     return revision
@@ -94,12 +101,13 @@ def publish_revision(
 @transaction.atomic
 def reject_revision(revision: Revision, *, actor: User, reason: str) -> Revision:
     """Refuse a pending revision and free its version. Raises Conflict ``not_reviewable`` unless it is pending."""
-    revision = _pending(revision)
-    revision.state = RevisionState.REJECTED
-    revision.save(update_fields=["state"])
-    _free_version(revision)
-    record(actor, "reject", revision, before="pending", after="rejected", note=reason)
-    return revision
+    return _send_back(revision, RevisionState.REJECTED, actor=actor, action="reject", reason=reason)
+
+
+@transaction.atomic
+def return_revision(revision: Revision, *, actor: User, reason: str) -> Revision:
+    """Give a pending revision back to its author, who may push the same version again. Raises as a rejection."""
+    return _send_back(revision, RevisionState.RETURNED, actor=actor, action="ask_changes", reason=reason)
 
 
 @transaction.atomic
@@ -144,6 +152,16 @@ def _change(
     refresh_default(adapter)
     record(actor, action, version.revision, before=before, after=after, note=reason)
     return version
+
+
+def _send_back(revision: Revision, state: RevisionState, *, actor: User, action: str, reason: str) -> Revision:
+    revision = _pending(revision)
+    revision.state = state
+    revision.save(update_fields=["state"])
+    _free_version(revision)
+    close_case(revision)
+    record(actor, action, revision, before="pending", after=state, note=reason)
+    return revision
 
 
 def _pending(revision: Revision) -> Revision:

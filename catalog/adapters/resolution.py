@@ -14,7 +14,7 @@ from catalog.names import split_reference
 from catalog.removals.queries import withdrawn_origins
 from kernels.formats.compatibility import fits
 
-_REFUSED = (RevisionState.INVALID, RevisionState.REJECTED, RevisionState.VALIDATING)
+_REFUSED = (RevisionState.INVALID, RevisionState.REJECTED, RevisionState.RETURNED, RevisionState.VALIDATING)
 
 
 @dataclass(frozen=True)

@@ -21,6 +21,7 @@ from catalog.evaluations.scores import IS_WHOLE
 from catalog.jobs.models import Job, Priority
 from catalog.named import Visibility
 from catalog.reviews.audit import record
+from catalog.reviews.waivers import needs_review, why_without_review
 from catalog.taxonomy.languages import language_tag
 
 _WORD = re.compile(r"[a-z0-9][a-z0-9+./:_-]{0,79}")
@@ -101,14 +102,14 @@ def run_policies(revision: Revision) -> list[Job]:
 
 
 def publish_measured(revisions: list[Revision]) -> None:
-    """Publish what waited for nothing but its scores: in namespaces without review, where the gate lets it pass."""
+    """Publish what waited for nothing but its scores: what needs no review, where the gate lets it pass."""
     for revision in revisions:
-        is_waiting = revision.state == RevisionState.PENDING and not revision.adapter.namespace.is_review_required
+        is_waiting = revision.state == RevisionState.PENDING and not needs_review(revision)
         if not is_waiting or revision.adapter.deleted_at is not None or not is_guarded(revision):
             continue
         try:
             require_score(revision)
-            publish_revision(revision, actor=revision.author, reason="measured; the namespace publishes without review")
+            publish_revision(revision, actor=revision.author, reason=f"measured; {why_without_review(revision)}")
         except Conflict:
             continue  # it stays pending; whoever approves it is told why
 

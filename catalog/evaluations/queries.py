@@ -21,7 +21,12 @@ from catalog.evaluations.querysets import EvaluationQuerySet, EvaluationSetQuery
 from catalog.jobs.models import Job
 from catalog.names import fold, split_reference
 
-_GONE_STATES = (RevisionState.INVALID, RevisionState.REJECTED, RevisionState.WITHDRAWN)
+_GONE_STATES = (
+    RevisionState.INVALID,
+    RevisionState.REJECTED,
+    RevisionState.RETURNED,
+    RevisionState.WITHDRAWN,
+)
 
 
 @dataclass(frozen=True)

@@ -26,7 +26,7 @@ from catalog.reviews.audit import record
 REMOVE = "remove"
 # What holds numbers that were trained; a configuration or a card may be the same as somebody else's.
 WEIGHTS = (".safetensors", ".bin", ".pt", ".npz")
-_DROPPED = (RevisionState.INVALID, RevisionState.REJECTED)
+_DROPPED = (RevisionState.INVALID, RevisionState.REJECTED, RevisionState.RETURNED)
 
 
 @transaction.atomic

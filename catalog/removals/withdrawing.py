@@ -74,7 +74,7 @@ def delete_adapter(actor: User, adapter: Adapter, *, reason: str = "", derived: 
 
 def present_revisions(adapter: Adapter) -> list[Revision]:
     """Every revision that is not refused: published ones, drafts, and those withdrawn before."""
-    refused = (RevisionState.INVALID, RevisionState.REJECTED)
+    refused = (RevisionState.INVALID, RevisionState.REJECTED, RevisionState.RETURNED)
     return list(adapter.revisions.exclude(state__in=refused).order_by("pk"))
 
 

@@ -81,7 +81,7 @@ def preview() -> Collected:
 def refused_long_ago() -> Any:
     """Revisions that were refused, by a machine or a reviewer, over HUB_KEEP_REFUSED_DAYS ago, and withdrawn ones."""
     cutoff = database_now() - timedelta(days=settings.HUB_KEEP_REFUSED_DAYS)
-    refused = Revision.objects.filter(state__in=("invalid", "rejected"), created_at__lte=cutoff)
+    refused = Revision.objects.filter(state__in=("invalid", "rejected", "returned"), created_at__lte=cutoff)
     return refused.exclude(reviews__created_at__gt=cutoff) | Revision.objects.filter(state="withdrawn")
 
 

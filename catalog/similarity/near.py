@@ -18,7 +18,7 @@ NEAR_COSINE = 0.9
 SIMILAR_COSINE = 0.2  # unrelated updates have 0 +- 0.044
 SAME_START_COSINE = 0.5  # unrelated starts have 0 +- 0.06, those of one seed usually over 0.9
 _CHUNK = 500
-_SEEN_BY_REVIEWERS = (*MEASURED_STATES, RevisionState.REJECTED, RevisionState.WITHDRAWN)
+_SEEN_BY_REVIEWERS = (*MEASURED_STATES, RevisionState.REJECTED, RevisionState.RETURNED, RevisionState.WITHDRAWN)
 
 
 @dataclass(frozen=True)

@@ -26,6 +26,7 @@ MADE_IN_STEPS = {
     "derivations": "0006_constraints",
     "families": "0009_constraints",
     "removals": "0007_constraints",
+    "reviews": "0006_waivers_of_namespaces",
 }
 TAKING_AWAY = (migrations.RemoveField, migrations.DeleteModel, migrations.RenameField, migrations.RenameModel)
 
