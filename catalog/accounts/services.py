@@ -8,6 +8,9 @@ from catalog.accounts.models import Membership, Namespace, NamespaceKind, Role, 
 from catalog.accounts.querysets import REVIEW_ROLES, Actor, is_staff
 from catalog.errors import Conflict, InvalidInput, NotFound, NotPermitted
 from catalog.names import RESERVED_NAMESPACES, check_name, fold
+from catalog.reviews.audit import record
+
+_REVIEWED = {True: "required", False: "not required"}
 
 
 @transaction.atomic
@@ -65,6 +68,7 @@ def create_organization(
     return namespace
 
 
+@transaction.atomic
 def update_namespace(
     actor: User, namespace: Namespace, *, display_name: str | None = None, is_review_required: bool | None = None
 ) -> Namespace:
@@ -72,12 +76,15 @@ def update_namespace(
     require_role(actor, namespace, (Role.OWNER,), "change its settings")
     if display_name is not None:
         namespace.display_name = display_name
-    if is_review_required is not None:
+    if is_review_required is not None and is_review_required != namespace.is_review_required:
+        before, after = (_REVIEWED[value] for value in (namespace.is_review_required, is_review_required))
+        record(actor, "change_review", namespace, before=before, after=after)
         namespace.is_review_required = is_review_required
     namespace.save()
     return namespace
 
 
+@transaction.atomic
 def set_member(actor: User, namespace: Namespace, *, username: str, role: str) -> Membership:
     """Give ``username`` a role. Raises NotPermitted, NotFound; InvalidInput (unknown role, last owner)."""
     require_role(actor, namespace, (Role.OWNER,), "change its members")
@@ -88,10 +95,14 @@ def set_member(actor: User, namespace: Namespace, *, username: str, role: str) -
         raise NotFound(detail=f"no user {username!r}", field="username")
     if role != Role.OWNER:
         _keep_an_owner(namespace, user)
+    before = role_of(user, namespace) or ""
     membership, _ = Membership.objects.update_or_create(namespace=namespace, user=user, defaults={"role": role})
+    if before != role:
+        record(actor, "set_member", namespace, before=before, after=role, note=username)
     return membership
 
 
+@transaction.atomic
 def remove_member(actor: User, namespace: Namespace, *, username: str) -> None:
     """Take a member out. Raises NotPermitted, NotFound, or InvalidInput for the last owner."""
     require_role(actor, namespace, (Role.OWNER,), "change its members")
@@ -99,6 +110,7 @@ def remove_member(actor: User, namespace: Namespace, *, username: str) -> None:
     if membership is None:
         raise NotFound(detail=f"{username!r} is no member of {namespace.name}", field="username")
     _keep_an_owner(namespace, membership.user)
+    record(actor, "remove_member", namespace, before=membership.role, note=username)
     membership.delete()
 
 
@@ -108,7 +120,12 @@ def role_in(actor: Actor, namespace: Namespace) -> str | None:
         return Role.OWNER
     if not actor.is_authenticated:
         return None
-    return Membership.objects.filter(namespace=namespace, user_id=actor.pk).values_list("role", flat=True).first()
+    return role_of(actor, namespace)
+
+
+def role_of(user: Actor, namespace: Namespace) -> str | None:
+    """The role that ``user`` was given in ``namespace``, whoever else he is."""
+    return Membership.objects.filter(namespace=namespace, user_id=user.pk).values_list("role", flat=True).first()
 
 
 def can_review(actor: Actor, namespace: Namespace) -> bool:

@@ -14,7 +14,13 @@ from catalog.reviews.querysets import AuditQuerySet
 
 _ORDER = ("-id",)
 # How a noun reaches its namespace, the nearest first.
-_PATHS = ("namespace", "adapter.namespace", "family.namespace", "evaluation_set.namespace", "revision.adapter.namespace")
+_PATHS = (
+    "namespace",
+    "adapter.namespace",
+    "family.namespace",
+    "evaluation_set.namespace",
+    "revision.adapter.namespace",
+)
 
 
 def record(

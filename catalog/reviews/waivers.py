@@ -2,9 +2,9 @@
 
 from django.db import IntegrityError, transaction
 
-from catalog.accounts.models import Membership, Namespace, Role, User
+from catalog.accounts.models import Namespace, Role, User
 from catalog.accounts.querysets import WRITE_ROLES
-from catalog.accounts.services import require_role, role_in
+from catalog.accounts.services import require_role, role_in, role_of
 from catalog.adapters.models import Revision, VersionState
 from catalog.errors import Conflict, InvalidInput, NotFound
 from catalog.reviews.audit import record
@@ -18,7 +18,7 @@ _WAIVABLE = (Role.OWNER, Role.REVIEWER, Role.WRITER)
 def waiver_for(revision: Revision) -> Waiver | None:
     """The waiver under which the revision may be published without review; None where somebody must look at it."""
     namespace, author = revision.adapter.namespace, revision.author_id
-    role = Membership.objects.filter(namespace=namespace, user_id=author).values_list("role", flat=True).first()
+    role = role_of(revision.author, namespace) if revision.author is not None else None
     if role not in WRITE_ROLES:
         return None
     for waiver in namespace.waivers.select_related("user").order_by("pk"):
