@@ -125,7 +125,7 @@ def role_in(actor: Actor, namespace: Namespace) -> str | None:
 
 def role_of(user: Actor, namespace: Namespace) -> str | None:
     """The role that ``user`` was given in ``namespace``, whoever else he is."""
-    return Membership.objects.filter(namespace=namespace, user_id=user.pk).values_list("role", flat=True).first()
+    return Membership.objects.filter(namespace=namespace, user_id=user.pk or 0).values_list("role", flat=True).first()
 
 
 def can_review(actor: Actor, namespace: Namespace) -> bool:

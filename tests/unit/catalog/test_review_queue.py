@@ -79,7 +79,7 @@ def test_the_queue_is_filtered_by_kind_priority_and_whose_it_is(owner):
 
 @pytest.mark.parametrize("wanted", [{"show": "all"}, {"kind": "x"}, {"sort": "age"}, {"priority": "1"}])
 def test_a_filter_that_means_nothing_is_refused(wanted, db):
-    with pytest.raises(InvalidInput, match="One of|is "):
+    with pytest.raises(InvalidInput):
         QueueFilter(**wanted)
 
 
