@@ -94,6 +94,10 @@ bench-kernels: $(DEV_STAMP) ## Measure the numerics beside the originals (ARGS=-
 bench-service: $(DEV_STAMP) debian ## Measure the service with a million adapters, jobs and transfers (ARGS=--quick for a smoke run)
 	@$(VENV) -m benchmarks.service $(ARGS)
 
+.PHONY: bench-search
+bench-search: $(DEV_STAMP) debian ## Measure search over a million adapters in PostgreSQL and SQLite beside its budget (ARGS=--quick)
+	@$(VENV) -m benchmarks.search $(ARGS)
+
 .PHONY: bench-eval
 bench-eval: $(DEV_STAMP) ## Measure twenty adapters on one set: the hub, separate processes, bare forward passes (ARGS=--quick)
 	@$(VENV) -m benchmarks.evaluation $(ARGS)

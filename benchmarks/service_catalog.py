@@ -15,6 +15,7 @@ from urllib.request import Request, urlopen
 import psycopg
 
 from benchmarks.load import Load, get, load, post
+from benchmarks.service_data import BASES, TAGS, VOCABULARY, base, tag, word
 from benchmarks.service_hub import DATABASE, Gunicorn, filled_database, manage
 from cluster.postgres import Postgres
 
@@ -159,13 +160,13 @@ def cases_of(bench: Bench) -> list[Case]:
 def filters(bench: Bench) -> dict[str, list[str]]:
     """List requests with filters, values drawn as people would: frequent ones more often."""
     bases, rng = bench_bases(bench), bench.random
-    tags = [word_at(bench, 9000 + int(4000 ** rng.random())) for _ in range(40)]
-    words = [word(bench, n) for n in range(40)]
+    tags = [tag(int(TAGS ** rng.random())) for _ in range(40)]
+    words = [card_word(n) for n in range(40)]
     return {
         "list by base model": [f"{_LIST}?base={base(n)}" for n in bases],
         "list by base model and method": [f"{_LIST}?base={base(n)}&method=dora&sort=newest" for n in bases],
         "list by namespace": [f"{_LIST}?namespace=team-{int((bench.rows // 20) ** rng.random())}" for _ in bases],
-        "list by tag": [f"{_LIST}?tag={tag}" for tag in tags],
+        "list by tag": [f"{_LIST}?tag={wanted}" for wanted in tags],
         "list by language and licence": [f"{_LIST}?language={lang}&license=MIT" for lang in ("de", "fr", "vi", "fa")],
         "text search, one word": [f"{_LIST}?q={text}" for text in words],
         "text search, two words": [f"{_LIST}?q={a}%20{b}" for a, b in zip(words, words[7:], strict=False)],
@@ -174,23 +175,12 @@ def filters(bench: Bench) -> dict[str, list[str]]:
 
 def bench_bases(bench: Bench) -> list[int]:
     """Numbers of base models, the frequent ones more often."""
-    return [int(1500 ** bench.random.random()) for _ in range(100)]
+    return [int(BASES ** bench.random.random()) for _ in range(100)]
 
 
-def base(number: int) -> str:
-    """The id of a base model of the filling."""
-    return f"lab-{number % 97}/base-{number}"
-
-
-def word(bench: Bench, number: int) -> str:
+def card_word(number: int) -> str:
     """A word of the cards: rank ``n`` is found in about 24/(n ln 20000) of the adapters."""
-    rank = int(20000 ** ((number + 0.5) / 40))
-    return word_at(bench, rank)
-
-
-def word_at(bench: Bench, rank: int) -> str:
-    """The word of that rank, as the filling spells it."""
-    return str(bench.server.execute(f"SELECT bench_word({rank})", database=DATABASE)[0][0])
+    return word(int(VOCABULARY ** ((number + 0.5) / 40)))
 
 
 def issue_token(server: Postgres) -> str:

@@ -1,16 +1,39 @@
 """A catalog of any size in PostgreSQL, made by bulk SQL; the same rows every time, whatever the plan of the query.
 
 Each column is a function of the row's number: a hash makes it look random, ``n ^ u`` makes it Zipf (the k-th base,
-tag or word is taken about 1/k as often as the first).
+tag or word is taken about 1/k as often as the first). A card has 24 words of such a vocabulary and about 12 of 40
+common words, each of which is in three cards of ten.
 """
+
+from hashlib import md5
 
 NAMESPACES_PER_THOUSAND = 50
 PRIVATE_PERCENT = 8
 MEMBERSHIPS_OF_THE_READER = 20
+VOCABULARY, COMMON_WORDS, TAGS, BASES = 20_000, 40, 4000, 1500
+_TAGS_FROM, _COMMON_FROM = 9000, 40_000
 
-_METHODS = "lora dora loha lokr ia3 vera oft boft adalora prompt_tuning prefix_tuning rslora"
-_LICENSES = "apache-2.0 mit cc-by-4.0 llama3.1 gemma openrail cc-by-nc-4.0 bsd-3-clause"
-_LANGUAGES = "en de fr zh es ja pt ru it ko ar hi nl pl tr sv uk vi cs fa"
+METHODS = "lora dora loha lokr ia3 vera oft boft adalora fourierft bone rslora"
+LICENSES = (
+    "Apache-2.0 MIT CC-BY-4.0 LicenseRef-Llama-3.1 LicenseRef-Gemma LicenseRef-OpenRAIL CC-BY-NC-4.0 BSD-3-Clause"
+)
+LANGUAGES = (
+    "en de fr zh es ja pt ru it ko ar hi nl pl tr sv uk vi cs fa he el hu ro bg da fi nb sk hr sr sl lt lv et ca eu gl"
+    " cy ga is mt sq mk bs ka hy az kk uz ky tg mn ne bn ta te ml kn mr gu pa ur si my km lo th id ms tl jv sw am yo ig"
+    " ha zu xh af"
+)
+TASKS = (
+    "text-generation text-classification token-classification question-answering summarization translation"
+    " sentence-similarity fill-mask feature-extraction zero-shot-classification text-to-image image-to-text"
+    " image-classification automatic-speech-recognition text-to-speech audio-classification object-detection"
+    " image-segmentation visual-question-answering document-question-answering image-to-image text-to-video"
+    " tabular-classification tabular-regression table-question-answering text-ranking depth-estimation"
+    " image-feature-extraction mask-generation video-classification text-to-audio audio-to-audio"
+    " voice-activity-detection keypoint-detection reinforcement-learning robotics time-series-forecasting graph-ml"
+    " unconditional-image-generation zero-shot-image-classification zero-shot-object-detection image-to-video"
+    " image-text-to-text audio-text-to-text any-to-any"
+)
+ARCHITECTURES = "llama qwen2 mistral gemma2 bert roberta xlm-roberta t5 phi3 deepseek_v3 whisper vit"
 _FILES = "adapter_model.safetensors adapter_config.json README.md"
 
 _FUNCTIONS = """
@@ -35,25 +58,29 @@ INSERT INTO accounts_membership (namespace_id, user_id, role)
   UNION ALL SELECT i, 1, 'reader' FROM generate_series(2, :reader) i;
 INSERT INTO bases_basemodel (id, name, folded, revision, state, architecture, model_type, license, weights,
     config_digest, shapes_digest, created_at)
-  SELECT i, 'lab-' || i % 97 || '/base-' || i, 'lab-' || i % 97 || '/base-' || i, 'main', 'ready', 'Model', 'model',
-    'apache-2.0', '', md5(i::text), md5(i::text), '2026-01-01' FROM generate_series(1, 1500) i;
+  SELECT i, 'lab-' || i % 97 || '/base-' || i, 'lab-' || i % 97 || '/base-' || i, 'main', 'ready', 'Model',
+    (:architectures)[1 + i % 12], 'apache-2.0', '', md5(i::text), md5(i::text), '2026-01-01'
+  FROM generate_series(1, :bases) i;
 """
 
 _ADAPTERS = """
 CREATE TEMP TABLE bench_rows AS
-  SELECT i, bench_zipf(i, 1, :namespaces) AS namespace, bench_zipf(i, 2, 1500) AS base,
+  SELECT i, bench_zipf(i, 1, :namespaces) AS namespace, bench_zipf(i, 2, :bases) AS base,
     (:methods)[bench_zipf(i, 3, 12)] AS method, (ARRAY[1, 2, 4, 8, 16, 32, 64, 128, 256])[bench_zipf(i, 4, 9)] AS rank,
-    'task-' || bench_zipf(i, 5, 45) AS task, (:licenses)[bench_zipf(i, 6, 8)] AS license,
-    (:languages)[bench_zipf(i, 7, 20)] AS language, bench_unit(i, 8) * 100 >= :private AS is_public,
+    (:tasks)[bench_zipf(i, 5, 45)] AS task, (:licenses)[bench_zipf(i, 6, 8)] AS license,
+    (:languages)[bench_zipf(i, 7, 80)] AS language, bench_unit(i, 8) * 100 >= :private AS is_public,
     floor(exp(bench_unit(i, 9) * 40 - 26))::bigint % 5000000 AS downloads,
     timestamptz '2024-01-01' + bench_unit(i, 10) * interval '1000 days' AS at,
     (1000000 * exp(bench_unit(i, 11) * 6))::bigint AS size,
-    ARRAY[bench_word(9000 + bench_zipf(i, 12, 4000)), bench_word(14000 + bench_zipf(i, 13, 4000))] AS tags,
-    (SELECT string_agg(bench_word(bench_zipf(i * 64 + k, 14, 20000)), ' ') FROM generate_series(1, 24) k) AS words
+    ARRAY[bench_word(9000 + bench_zipf(i, 12, :tags)), bench_word(14000 + bench_zipf(i, 13, :tags))] AS tags,
+    bench_word(bench_zipf(i, 17, 3000)) || '-' || (:languages)[bench_zipf(i, 7, 80)] || '-' || i AS name,
+    (SELECT string_agg(bench_word(bench_zipf(i * 64 + k, 14, :vocabulary)), ' ') FROM generate_series(1, 24) k)
+      || ' ' || (SELECT coalesce(string_agg(bench_word(:common_from + k), ' '), '') FROM generate_series(1, :common) k
+        WHERE bench_unit(i * 64 + k, 16) < 0.3) AS words
   FROM generate_series(1, :rows) i;
 INSERT INTO adapters_adapter (id, namespace_id, name, folded, visibility, summary, default_version_id, created_at,
     updated_at)
-  SELECT i, namespace, 'adapter-' || i, 'adapter-' || i, CASE WHEN is_public THEN 'public' ELSE 'private' END,
+  SELECT i, namespace, name, name, CASE WHEN is_public THEN 'public' ELSE 'private' END,
     left(words, 60), i, at, at FROM bench_rows;
 INSERT INTO adapters_revision (id, adapter_id, commit_id, tree_id, message, author_id, state, created_at, published_at,
     size_bytes, claims, task, languages, license, tags, summary, card, facts, report, method, rank, base_model_id)
@@ -67,23 +94,25 @@ INSERT INTO adapters_ref (adapter_id, name, revision_id) SELECT i, 'main', i FRO
 
 _FILE_ROWS = """
 INSERT INTO adapters_blob (sha256, git_id, size_bytes, created_at)
-  SELECT bench_hex(i, 10), left(bench_hex(i, 20), 40), size, at FROM bench_rows
+  SELECT bench_hex(i, 10), left(bench_hex(i, 20), 40), size, at FROM bench_rows WHERE i <= :with_files
   UNION ALL SELECT bench_hex(i, 11), left(bench_hex(i, 21), 40), 700, '2026-01-01' FROM generate_series(1, 5000) i
-  UNION ALL SELECT bench_hex(i, 12), left(bench_hex(i, 22), 40), length(words), at FROM bench_rows;
+  UNION ALL SELECT bench_hex(i, 12), left(bench_hex(i, 22), 40), length(words), at FROM bench_rows
+    WHERE i <= :with_files;
 INSERT INTO adapters_file (revision_id, path, blob_id)
   SELECT i, paths[k], CASE k WHEN 2 THEN bench_hex(bench_zipf(i, 15, 5000), 11) WHEN 1 THEN bench_hex(i, 10)
     ELSE bench_hex(i, 12) END
-  FROM bench_rows, generate_series(1, 3) k, (SELECT :files AS paths) AS named;
+  FROM bench_rows, generate_series(1, 3) k, (SELECT :files AS paths) AS named
+  WHERE i <= :with_files;
 """
 
 _ENTRIES = """
 INSERT INTO search_searchentry (id, adapter_id, revision_id, namespace_id, base_model_id, full_name, version, is_public,
     summary, method, rank, task, languages, tags, license, size_bytes, downloads, published_at)
-  SELECT i, i, i, namespace, base, 'team-' || namespace || '/adapter-' || i, '1.0.0', is_public, left(words, 60),
+  SELECT i, i, i, namespace, base, 'team-' || namespace || '/' || name, '1.0.0', is_public, left(words, 60),
     method, rank, task, ' ' || language || ' ', ' ' || array_to_string(tags, ' ') || ' ', license, size, downloads, at
   FROM bench_rows;
 INSERT INTO search_searchtext (entry_id, text, labels)
-  SELECT i, 'team-' || namespace || '/adapter-' || i || ' ' || task || ' ' || array_to_string(tags, ' ') || ' ' ||
+  SELECT i, 'team-' || namespace || '/' || name || ' ' || task || ' ' || array_to_string(tags, ' ') || ' ' ||
     language || ' ' || method || ' ' || words,
     ' #' || array_to_string(tags, ' #') || ' @' || language || ' '
   FROM bench_rows;
@@ -103,17 +132,28 @@ SELECT setval(pg_get_serial_sequence('accounts_user', 'id'), 10 * :rows),
 """
 
 
-def filling(rows: int) -> str:
-    """The SQL that fills a freshly migrated database with ``rows`` adapters; for one session of the superuser."""
+def filling(rows: int, *, with_files: int | None = None) -> str:
+    """The SQL that fills a freshly migrated database with ``rows`` adapters; for one session of the superuser.
+
+    The first ``with_files`` of them (None: all) have rows of files.
+    """
     namespaces = max(rows * NAMESPACES_PER_THOUSAND // 1000, MEMBERSHIPS_OF_THE_READER)
     values = {
         ":namespaces": str(namespaces),
         ":reader": str(MEMBERSHIPS_OF_THE_READER),
         ":rows": str(rows),
+        ":with_files": str(rows if with_files is None else with_files),
         ":private": str(PRIVATE_PERCENT),
-        ":methods": _array(_METHODS),
-        ":licenses": _array(_LICENSES),
-        ":languages": _array(_LANGUAGES),
+        ":vocabulary": str(VOCABULARY),
+        ":common_from": str(_COMMON_FROM),
+        ":common": str(COMMON_WORDS),
+        ":bases": str(BASES),
+        ":tags": str(TAGS),
+        ":methods": _array(METHODS),
+        ":licenses": _array(LICENSES),
+        ":languages": _array(LANGUAGES),
+        ":tasks": _array(TASKS),
+        ":architectures": _array(ARCHITECTURES),
         ":files": _array(_FILES),
     }
     # The rows are right by construction: the triggers of foreign keys would take as long as the rows themselves.
@@ -121,9 +161,30 @@ def filling(rows: int) -> str:
     return _filled("".join([settings, _FUNCTIONS, _ACCOUNTS, _ADAPTERS, _FILE_ROWS, _ENTRIES, _SEQUENCES]), values)
 
 
+def word(number: int) -> str:
+    """The word of that rank, as ``bench_word`` of the database spells it."""
+    letters = md5(str(number).encode(), usedforsecurity=False).hexdigest()
+    return letters.translate(str.maketrans("0123456789", "ghijklmnop"))[: 3 + number % 7]
+
+
+def common_word(number: int) -> str:
+    """A word of three cards in ten; ``number`` is 1 to ``COMMON_WORDS``."""
+    return word(_COMMON_FROM + number)
+
+
+def tag(number: int) -> str:
+    """A tag; the k-th is about 1/k as frequent as the first."""
+    return word(_TAGS_FROM + number)
+
+
+def base(number: int) -> str:
+    """The id of a base model."""
+    return f"lab-{number % 97}/base-{number}"
+
+
 def _filled(sql: str, values: dict[str, str]) -> str:
-    for name, value in values.items():
-        sql = sql.replace(name, value)
+    for name in sorted(values, key=len, reverse=True):
+        sql = sql.replace(name, values[name])
     return sql
 
 

@@ -6,7 +6,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from urllib.error import URLError
@@ -34,10 +34,17 @@ _SETTINGS = {
 
 
 @contextmanager
-def filled_database(rows: int) -> Iterator[Postgres]:
-    """A running server whose database ``hub`` is migrated and holds ``rows`` adapters; kept between runs."""
+def filled_database(
+    rows: int, *, with_files: int | None = None, finish: Callable[[Postgres], None] | None = None, finished_by: str = ""
+) -> Iterator[Postgres]:
+    """A running server whose database ``hub`` is migrated and holds ``rows`` adapters; kept between runs.
+
+    ``with_files`` as in :func:`benchmarks.service_data.filling`. ``finish`` is called once on the filled database;
+    ``finished_by`` is the code that it runs, so that what an older one left is not taken for its work.
+    """
     code = Path(service_data.__file__).read_bytes()
-    digest = hashlib.sha256(code + repr(sorted(_SETTINGS.items())).encode()).hexdigest()[:12]
+    shape = repr((sorted(_SETTINGS.items()), with_files, finished_by))
+    digest = hashlib.sha256(code + shape.encode()).hexdigest()[:12]
     folder = Path(tempfile.gettempdir()) / f"adapter-hub-bench-{rows}-{digest}"
     folder.mkdir(exist_ok=True)
     folder.chmod(0o755)
@@ -46,13 +53,13 @@ def filled_database(rows: int) -> Iterator[Postgres]:
     server.password = hashlib.sha256(digest.encode()).hexdigest()
     server.start()
     try:
-        _fill_once(server, folder / "filled", rows)
+        _fill_once(server, folder / "filled", service_data.filling(rows, with_files=with_files), finish)
         yield server
     finally:
         server.stop()
 
 
-def _fill_once(server: Postgres, ready: Path, rows: int) -> None:
+def _fill_once(server: Postgres, ready: Path, filling: str, finish: Callable[[Postgres], None] | None) -> None:
     if not ready.exists():
         server.database(DATABASE)
     start = time.perf_counter()
@@ -60,8 +67,10 @@ def _fill_once(server: Postgres, ready: Path, rows: int) -> None:
     print(f"migrated in {time.perf_counter() - start:.1f} s", flush=True)
     if not ready.exists():
         start = time.perf_counter()
-        server.execute(service_data.filling(rows), database=DATABASE)
-        print(f"filled with {rows:,} adapters in {time.perf_counter() - start:.0f} s", flush=True)
+        server.execute(filling, database=DATABASE)
+        if finish:
+            finish(server)
+        print(f"filled in {time.perf_counter() - start:.0f} s", flush=True)
         server.execute("VACUUM ANALYZE", database=DATABASE)
         ready.touch()
 
