@@ -46,6 +46,19 @@ class ScoreLine:
         return self.evaluation.score - self.base.score
 
 
+    @property
+    def is_better(self) -> bool:
+        """Whether it gained in the direction that its metric calls better."""
+        return (self.progress or 0) > 0
+
+    @property
+    def progress(self) -> float | None:
+        """The gain with its sign turned where less is better."""
+        said = self.evaluation.metrics.get(self.evaluation.set_revision.metric, {})
+        sign = 1.0 if said.get("higher_is_better", True) else -1.0
+        return None if self.gain is None else sign * self.gain
+
+
 @dataclass(frozen=True)
 class BoardLine(ScoreLine):
     """A line of a leader board."""
@@ -101,6 +114,12 @@ def score_lines(pairs: Sequence[tuple[Evaluation, Evaluation | None]]) -> list[S
     """Scores on one scale with their base scores."""
     bars = score_bars(pairs)
     return [ScoreLine(row, base, bar) for (row, base), bar in zip(pairs, bars, strict=True)]
+
+
+def best_line(lines: Sequence[ScoreLine]) -> ScoreLine | None:
+    """The line that gained most over the base model alone; where none was compared with it, the first."""
+    gained = [line for line in lines if line.gain is not None]
+    return max(gained, key=lambda line: line.progress or 0.0) if gained else next(iter(lines), None)
 
 
 def board_lines(rows: Sequence[Leader]) -> list[BoardLine]:

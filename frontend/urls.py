@@ -76,7 +76,7 @@ urlpatterns: list[URLPattern] = [
     _page("tasks/", topics.task_list, "tasks"),
     _page("tasks/<path:task>", topics.task_page, "task"),
     _page("languages/", topics.language_list, "languages"),
-    _page("languages/<name:tag>", topics.language_page, "language"),
+    _page("languages/<path:tag>", topics.language_page, "language"),
     _page("new/adaptation", trainings.adapt_page, "adapt"),
     _page("new/transfer", trainings.transfer_page, "transfer"),
     _page("<namespace:namespace>", namespaces.namespace_page, "namespace"),

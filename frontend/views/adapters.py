@@ -23,7 +23,7 @@ from frontend.facts import claim_rows, disagreements, fact_rows, finding_lines, 
 from frontend.figures.days import downloads_context
 from frontend.figures.spectrum import spectrum_of
 from frontend.lineage import lineage_context
-from frontend.scores import inside_of, score_lines
+from frontend.scores import best_line, inside_of, score_lines
 from frontend.snippets import load_snippets
 from frontend.trainings import training_of
 
@@ -71,6 +71,7 @@ def revision_context(revision: Revision, hub_url: str) -> dict[str, Any]:
     """What the parts of a page about one revision show; shared by the adapter's page and the review."""
     version = revision.version.name if hasattr(revision, "version") else ""
     ref = version or revision.commit_id
+    base = revision.base_model.name if revision.base_model else ""
     return {
         "ref": ref,
         "fit": fit_of(revision),
@@ -82,7 +83,7 @@ def revision_context(revision: Revision, hub_url: str) -> dict[str, Any]:
         "disagreements": disagreements(revision.report),
         "evidence": evidence_rows(revision),
         "spectrum": spectrum_of(revision.facts),
-        "snippets": load_snippets(hub_url, revision.adapter.full_name, ref, str(revision.base_model or "")),
+        "snippets": load_snippets(hub_url, revision.adapter.full_name, ref, base, revision.facts),
         "card_html": card_html(revision.card),
         "review": next(iter(revision.reviews.all()), None),
     }
@@ -91,8 +92,10 @@ def revision_context(revision: Revision, hub_url: str) -> dict[str, Any]:
 def scores_context(viewer: Actor, revision: Revision) -> dict[str, Any]:
     """What was measured of the revision, as far as the viewer may see the sets."""
     analysed = analysed_of(viewer, revision)
+    scores = score_lines(scores_of(viewer, revision))
     return {
-        "scores": score_lines(scores_of(viewer, revision)),
+        "scores": scores,
+        "best": best_line(scores),
         "other_evaluations": others_of(viewer, revision),
         "together": together_of(viewer, revision),
         "uncertainties": newest_uncertainties(viewer, revision),
