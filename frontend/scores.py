@@ -45,7 +45,6 @@ class ScoreLine:
             return None
         return self.evaluation.score - self.base.score
 
-
     @property
     def is_better(self) -> bool:
         """Whether it gained in the direction that its metric calls better."""

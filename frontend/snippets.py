@@ -13,6 +13,7 @@ _CLASSES = {
     "QUESTION_ANS": "AutoModelForQuestionAnswering",
 }
 _WITH_LABELS = ("SEQ_CLS", "TOKEN_CLS")
+_UNKNOWN = "BASE_MODEL"
 _IMAGE_FORMATS = ("kohya", "diffusers")
 
 
@@ -27,6 +28,7 @@ class Snippet:
 
 def load_snippets(hub_url: str, full_name: str, version: str, base: str, facts: Mapping[str, Any]) -> list[Snippet]:
     """Command line, Python with hubclient, and the libraries that read this format: PEFT, transformers, diffusers."""
+    base = base or _UNKNOWN
     reference = f"{full_name}@{version}" if version else full_name
     folder = full_name.partition("/")[2]
     pulled = f"# after: hubclient pull {reference} --dest {folder}\n"
@@ -44,9 +46,8 @@ def load_snippets(hub_url: str, full_name: str, version: str, base: str, facts: 
 
 
 def _with_hubclient(hub_url: str, reference: str, base: str) -> str:
-    loaded = f'"{base}"  # a folder, an id in the local cache, or a loaded model' if base else "..."
     return (
-        f"from hubclient import Hub\n\nbase_model = {loaded}\n"
+        f'from hubclient import Hub\n\nbase_model = "{base}"  # a folder, an id in the local cache, or a loaded model\n'
         f'model = Hub("{hub_url}").stitch(base_model, "{reference}")'
     )
 
