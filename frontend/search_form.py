@@ -1,38 +1,62 @@
-"""A search page's query string: read into a SearchQuery, and written back with one thing changed."""
+"""A search page's address: read into a SearchQuery, and written back with one thing changed."""
 
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, replace
 from typing import Any
 from urllib.parse import urlencode
 
 from django.http import QueryDict
 from django.urls import reverse
+from django.utils.functional import Promise
+from django.utils.translation import gettext_lazy as _
 
 from catalog.errors import InvalidInput
-from catalog.search.queries import Facets, SearchQuery
+from catalog.search.language import parse
+from catalog.search.parameters import PARAMETERS, query_from
+from catalog.search.parts import Part, parts_of, written
+from catalog.search.queries import Facets
+from catalog.search.query import ANY_OF, WORD_FILTERS, SearchQuery
 
-# Parameter, its field in SearchQuery, and its title.
-FILTERS = (
-    ("base", "base", "Base model"),
-    ("method", "method", "Method"),
-    ("task", "task", "Task"),
-    ("language", "language", "Language"),
-    ("license", "license", "Licence"),
-    ("namespace", "namespace", "Namespace"),
-    ("tag", "tag", "Tag"),
-    ("rank_min", "rank_min", "Rank from"),
-    ("rank_max", "rank_max", "Rank to"),
-)
-SORT_TITLES = {"downloads": "Most downloaded", "newest": "Newest", "name": "Name"}
+TITLES: dict[str, Promise] = {
+    "base": _("Base model"),
+    "architecture": _("Architecture"),
+    "method": _("Method"),
+    "task": _("Task"),
+    "language": _("Language"),
+    "domain": _("Domain"),
+    "modality": _("Modality"),
+    "license": _("Licence"),
+    "namespace": _("Namespace"),
+    "tag": _("Tag"),
+    "fits": _("Fits"),
+    "rank": _("Rank"),
+    "size": _("Size"),
+    "gain": _("Gain over its base"),
+    "score": _("Score"),
+    "marks": _("Is"),
+    "text": _("Words"),
+    "phrase": _("Words"),
+    "phrases": _("Words"),
+}
+SORT_TITLES = {"downloads": _("Most downloaded"), "newest": _("Newest"), "name": _("Name")}
+# Parameters of their own in an address; whatever else a query asks for is written into its text.
+_OWN = (*WORD_FILTERS, "fits", "rank_min", "rank_max")
 
 
 @dataclass(frozen=True)
 class Chip:
-    """An active filter and the address without it."""
+    """An active filter and the address without it.
+
+    ``is_typed``: it stands in the query box. Others are ``hidden`` fields of the form.
+    """
 
     name: str
-    title: str
+    title: Promise
     value: str
+    text: str
     url_without: str
+    is_typed: bool
+    hidden: tuple[tuple[str, str], ...] = ()
+    is_negated: bool = False
 
 
 @dataclass(frozen=True)
@@ -50,20 +74,35 @@ class FacetGroup:
     """A facet with its values."""
 
     name: str
-    title: str
+    title: Promise
     links: list[FacetLink]
 
 
+@dataclass(frozen=True)
+class Unreadable:
+    """A query that cannot be read: what was typed before, at and after the word at fault, and what may be meant."""
+
+    error: InvalidInput
+    before: str
+    token: str
+    after: str
+    nearest: str
+    url_of_nearest: str
+
+
 def read_query(params: QueryDict) -> SearchQuery:
-    """The query that a query string means; what is absent does not filter. Raises InvalidInput for a bad rank."""
-    texts: dict[str, Any] = {field: typed(params, name) for name, field, _ in FILTERS if not name.startswith("rank_")}
-    return SearchQuery(
-        text=typed(params, "q"),
-        rank_min=_rank(params, "rank_min"),
-        rank_max=_rank(params, "rank_max"),
-        sort=params.get("sort") or "downloads",
-        **texts,
-    )
+    """The query that an address means; what is absent does not filter.
+
+    A filter that is named twice means either. Raises InvalidInput: ``invalid_query``, or for a bound that is no number.
+    """
+    given = {name: params.get(name, "") for name in PARAMETERS}
+    lists = {name: ANY_OF.join(filter(None, params.getlist(name))) for name in WORD_FILTERS}
+    return query_from(given | lists | {"q": typed_text(params)})
+
+
+def typed_text(params: QueryDict) -> str:
+    """What stands in the query box."""
+    return params.get("q", "").replace("\0", "").strip()
 
 
 def typed(params: QueryDict, name: str) -> str:
@@ -73,47 +112,53 @@ def typed(params: QueryDict, name: str) -> str:
 
 def search_url(query: SearchQuery, *, cursor: str = "") -> str:
     """The shareable address of ``query``; defaults are left out."""
-    values = asdict(query)
-    pairs = [("q", query.text)] + [(name, values[field]) for name, field, _ in FILTERS]
-    pairs += [("sort", query.sort if query.sort != "downloads" else ""), ("cursor", cursor)]
-    written = urlencode([(name, value) for name, value in pairs if value not in ("", None)])
-    return reverse("search") + (f"?{written}" if written else "")
+    own: dict[str, Any] = {name: getattr(query, name) for name in _OWN}
+    none: dict[str, Any] = {name: None if name.startswith("rank_") else "" for name in _OWN}
+    text = written(replace(query, **none, sort="score" if query.score_set else "downloads"))
+    usual = "score" if query.score_set else "downloads"
+    pairs = [("q", text), *own.items(), ("sort", query.sort if query.sort != usual else ""), ("cursor", cursor)]
+    address = urlencode([(name, value) for name, value in pairs if value not in ("", None)])
+    return reverse("search") + (f"?{address}" if address else "")
 
 
-def chips(query: SearchQuery) -> list[Chip]:
-    """The active filters, in a fixed order; the words of the query box count as one."""
-    values = asdict(query)
-    made = [Chip("q", "Words", query.text, search_url(replace(query, text="")))] if query.text else []
-    for name, field, title in FILTERS:
-        if values[field] not in ("", None):
-            url = search_url(_changed(query, field, None if name.startswith("rank_") else ""))
-            made.append(Chip(name, title, str(values[field]), url))
-    return made
+def chips(query: SearchQuery, text: str = "") -> list[Chip]:
+    """The active filters, in a fixed order; ``text`` is what stands in the query box."""
+    in_box = {part.text for part in parts_of(parse(text))}
+    return [_chip(query, part, part.text in in_box or part.field in ("text", "phrases")) for part in parts_of(query)]
+
+
+def _chip(query: SearchQuery, part: Part, is_typed: bool) -> Chip:
+    names = ("rank_min", "rank_max") if part.field == "rank" else (part.field,)
+    values = [(name, getattr(query, name)) for name in names if name in _OWN and not part.is_negated]
+    hidden = () if is_typed else tuple((name, str(value)) for name, value in values if value not in ("", None))
+    title = TITLES[part.field]
+    url = search_url(part.rest)
+    return Chip(part.field, title, part.value.replace(ANY_OF, ", "), part.text, url, is_typed, hidden, part.is_negated)
 
 
 def facet_groups(query: SearchQuery, found: Facets) -> list[FacetGroup]:
-    """Facets that have values, each value with the address that toggles it."""
-    values, counts = asdict(query), asdict(found)
+    """Facets that have values, each value with the address that toggles it; two values of a facet mean either."""
     groups = []
-    for name, field, title in FILTERS:
+    for name, title in TITLES.items():
+        rows = getattr(found, name, [])
+        known = {str(row.value).casefold() for row in rows}
+        chosen = [value for value in str(getattr(query, name, "")).split(ANY_OF) if value.casefold() in known]
         links = []
-        for row in counts.get(name, []):
-            is_chosen = str(values[field]).casefold() == str(row["value"]).casefold()
-            url = search_url(_changed(query, field, "" if is_chosen else row["value"]))
-            links.append(FacetLink(row["value"], row["count"], is_chosen, url))
+        for row in rows:
+            value = str(row.value)
+            others = [other for other in chosen if other.casefold() != value.casefold()]
+            is_chosen = len(others) < len(chosen)
+            changed: dict[str, Any] = {name: ANY_OF.join(others if is_chosen else [*others, value])}
+            links.append(FacetLink(value, row.count, is_chosen, search_url(replace(query, **changed))))
         if links:
             groups.append(FacetGroup(name, title, links))
     return groups
 
 
-def _changed(query: SearchQuery, field: str, value: Any) -> SearchQuery:
-    return replace(query, **{field: value})
-
-
-def _rank(params: QueryDict, name: str) -> int | None:
-    text = params.get(name, "").strip()
-    if not text:
-        return None
-    if not text.isdecimal() or len(text) > 6:
-        raise InvalidInput(detail=f"{name} is {text[:40]!r}; it must be a whole number", field=name)
-    return int(text)
+def unreadable(params: QueryDict, error: InvalidInput) -> Unreadable:
+    """What to show of a query that cannot be read."""
+    text, token = typed_text(params), str(error.more.get("token", ""))
+    start = int(error.more.get("position", 0))
+    before, after, nearest = text[:start], text[start + len(token) :], str(error.more.get("nearest", ""))
+    address = reverse("search") + "?" + urlencode({"q": f"{before}{nearest}{after}"}) if nearest else ""
+    return Unreadable(error, before, token, after, nearest, address)

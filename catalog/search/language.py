@@ -19,6 +19,7 @@ from catalog.search.tokens import Token, Value, plain_word, tokens_of
 from catalog.search.vocabulary import (
     COMPARABLE,
     FLAG,
+    SHARE,
     SORT,
     SORTS_BY_NAME,
     Filter,
@@ -98,9 +99,11 @@ def _add_number(built: QueryBuilder, token: Token, filter_: Filter) -> None:
             )
         if len(token.values) > 1:
             _refuse(token, f"{filter_.name} takes one number or one range", hint=f"For example {filter_.name}:4..16.")
-        if span.is_empty or built.bound(filter_.field, span, token.is_negated).is_empty:
+        left = built.bound(filter_.field, span, token.is_negated)
+        is_below_zero = filter_.kind != SHARE and left.high is not None and left.high < 0
+        if span.is_empty or left.is_empty or is_below_zero:
             _refuse(
-                token, f"no {filter_.name} can be that", hint=f"Its bounds exclude each other. {_examples(filter_)}"
+                token, f"no {filter_.name} can be that", hint=f"Nothing lies between its bounds. {_examples(filter_)}"
             )
 
 

@@ -38,12 +38,10 @@ class Span:
 def span_of(text: str, kind: str) -> Span | None:
     """What ``text`` means, None where it is no number of this kind (``number``, ``size`` or ``share``)."""
     if ".." in text:
-        low, _, high = text.partition("..")
-        bounds = [_figure(part, kind) if part else None for part in (low.strip(), high.strip(" ."))]
-        is_wrong = any(
-            part and bound is None for part, bound in zip((low.strip(), high.strip(" .")), bounds, strict=True)
-        )
-        return None if is_wrong or bounds == [None, None] else Span(*bounds)
+        ends = [part.strip(" .") for part in text.split("..", 1)]
+        low, high = (_figure(end, kind) if end else None for end in ends)
+        is_wrong = any(end and bound is None for end, bound in zip(ends, (low, high), strict=True))
+        return None if is_wrong or low is high is None else Span(low, high)
     compared = _COMPARED.fullmatch(text.strip())
     value = _figure(compared.group(2).strip(), kind) if compared else None
     if compared is None or value is None:

@@ -72,7 +72,7 @@ class QueryBuilder:
             low, high = _closed(field, span)
             ends = ["" if end is None else repr(end) for end in (low, high)]
             self._more(field, "..".join(ends), is_negated)
-            return span
+            return Span(low, high)
         low, high = _closed(field, span)
         held = Span(getattr(self._query, f"{field}_min"), getattr(self._query, f"{field}_max"))
         met = Span(low, high).meet(held)
@@ -101,9 +101,10 @@ class QueryBuilder:
 
 def _closed(field: str, span: Span) -> tuple[Any, Any]:
     """The bounds with their ends included: the next number that can be."""
+    low: Any = span.low
+    high: Any = span.high
     if field in _WHOLE:
-        low = None if span.low is None else int(span.low) + span.is_low_open
-        return low, None if span.high is None else int(span.high) - span.is_high_open
-    low = math.nextafter(span.low, math.inf) if span.low is not None and span.is_low_open else span.low
-    high = math.nextafter(span.high, -math.inf) if span.high is not None and span.is_high_open else span.high
-    return low, high
+        low = None if low is None else int(low) + span.is_low_open
+        return low, None if high is None else int(high) - span.is_high_open
+    low = math.nextafter(low, math.inf) if low is not None and span.is_low_open else low
+    return low, math.nextafter(high, -math.inf) if high is not None and span.is_high_open else high

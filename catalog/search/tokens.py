@@ -75,7 +75,7 @@ class _Reader:
         self.at = 0
 
     def tokens(self) -> list[Token]:
-        found = []
+        found: list[Token] = []
         while True:
             self._skip_space()
             if self.at >= len(self.text):

@@ -1,51 +1,62 @@
-"""A SearchQuery written in the search language: reading it again gives the same query."""
+"""Values of a query as somebody would type them: in quotes where they must be, numbers with their units."""
 
 import math
 import re
 from typing import Any
 
-from catalog.search.query import ANY_OF, NUMBER_FILTERS, WORD_FILTERS, SearchQuery
+from catalog.search.query import ANY_OF, SearchQuery, Term
 from catalog.search.tokens import plain_word, tokens_of
 from catalog.search.vocabulary import FILTERS, SIZE, comparable_names
 
-DEFAULT_SORT = SearchQuery().sort
-_NAMES = {filter_.field: filter_.name for filter_ in FILTERS}
+_NAMES = {filter_.field: filter_.name for filter_ in FILTERS} | {"is": "is"}
 _KINDS = {filter_.field: filter_.kind for filter_ in FILTERS}
 _UNITS = (("TB", 10**12), ("GB", 10**9), ("MB", 10**6), ("kB", 10**3))
-_PLAIN = re.compile(r"[^\s\",]+")
+_PLAIN = re.compile(r"[^\s\",<>=][^\s\",]*")
 
 
-def written(query: SearchQuery) -> str:
-    """``query`` as somebody would type it: filters first, then words and phrases, the order last."""
-    terms = [f"{_NAMES[field]}:{_list(getattr(query, field))}" for field in WORD_FILTERS if getattr(query, field)]
-    terms += [f"fits:{_value(query.fits)}"] if query.fits else []
-    for field in NUMBER_FILTERS:
-        terms += _bounds(query, field)
-    terms += [f"is:{mark}" for mark in query.marks]
-    terms += [_one_more(term.name, term.value, term.is_negated) for term in query.more]
-    terms += [_word(word) for word in query.text.split()]
-    terms += [f'"{phrase}"' for phrase in query.phrases]
-    if query.sort != (DEFAULT_SORT if not query.score_set else "score"):
-        terms.append(f"sort:{query.sort}")
-    return " ".join(terms)
+def name_of(field: str) -> str:
+    """The filter's name in the language: ``lang`` for ``language``."""
+    return _NAMES.get(field, field)
 
 
-def _bounds(query: SearchQuery, field: str) -> list[str]:
+def value_of(value: str) -> str:
+    """One value of a filter."""
+    return value if _PLAIN.fullmatch(value) else f'"{value}"'
+
+
+def list_of(values: str) -> str:
+    """Values of which one is enough."""
+    return ANY_OF.join(value_of(one) for one in values.split(ANY_OF))
+
+
+def word_of(word: str) -> str:
+    """A word, in quotes where it would be read as something else."""
+    is_plain = word not in ("OR", "AND", "NOT") and plain_word(word) == word
+    read = tokens_of(word, comparable=comparable_names()) if is_plain else []
+    is_one = len(read) == 1 and not read[0].name and not read[0].values[0].is_quoted
+    return word if is_one else f'"{word}"'
+
+
+def bounds_of(query: SearchQuery, field: str) -> list[str]:
+    """The terms for a range: ``rank:4..16``; two where its ends cannot be written together; none for no range."""
     low, high = getattr(query, f"{field}_min"), getattr(query, f"{field}_max")
-    on = _value(query.score_set) if field == "score" and query.score_set else ""
+    on = value_of(query.score_set) if field == "score" and query.score_set else ""
     if low is None and high is None:
         return [f"score:{on}"] if on else []
-    return [f"{_NAMES[field]}:{on}{bound}" for bound in _spans(field, low, high, is_list=bool(on))]
+    return [f"{name_of(field)}:{on}{bound}" for bound in _spans(field, low, high, is_after_name=bool(on))]
 
 
-def _spans(field: str, low: Any, high: Any, *, is_list: bool = False) -> list[str]:
-    """``4..16``, ``<=16`` or ``16``; open ends are written with ``<`` and ``>``, each end apart."""
+def span_of_term(term: Term) -> str:
+    """The range of a term that is excluded."""
+    ends = [None if end == "" else float(end) if set(end) & set(".en") else int(end) for end in term.value.split("..")]
+    return " ".join(_spans(term.name, ends[0], ends[1]))
+
+
+def _spans(field: str, low: Any, high: Any, *, is_after_name: bool = False) -> list[str]:
     if low is not None and low == high:
-        return [("=" if is_list else "") + _figure(field, low)]
-    ends = [_end(field, low, ">"), _end(field, high, "<")]
-    if "" in ends:
-        return [end for end in ends if end]
-    if all(end[1] == "=" for end in ends) and not is_list:
+        return [("=" if is_after_name else "") + _figure(field, low)]
+    ends = [end for end in (_end(field, low, ">"), _end(field, high, "<")) if end]
+    if len(ends) == 2 and all(end[1] == "=" for end in ends) and not is_after_name:
         return [f"{ends[0][2:]}..{ends[1][2:]}"]
     return ends
 
@@ -70,33 +81,3 @@ def _figure(field: str, value: Any) -> str:
         value += 0.0  # never -0
         return f"{value:.17f}".rstrip("0").rstrip(".") if "e" in repr(value) else repr(value).removesuffix(".0")
     return str(value)
-
-
-def _one_more(name: str, value: str, is_negated: bool) -> str:
-    sign = "-" if is_negated else ""
-    if name == "text":
-        return sign + _word(value)
-    if name == "phrase":
-        return f'{sign}"{value}"'
-    if name in NUMBER_FILTERS:
-        low, high = (
-            None if end == "" else float(end) if "." in end or "e" in end else int(end) for end in value.split("..")
-        )
-        return " ".join(f"{sign}{_NAMES[name]}:{span}" for span in _spans(name, low, high))
-    return f"{sign}{'is' if name == 'is' else _NAMES[name]}:{_list(value)}"
-
-
-def _list(value: str) -> str:
-    return ANY_OF.join(_value(one) for one in value.split(ANY_OF))
-
-
-def _value(value: str) -> str:
-    return value if _PLAIN.fullmatch(value) and not value.startswith((">", "<", "=")) else f'"{value}"'
-
-
-def _word(word: str) -> str:
-    """A word, in quotes where it would be read as something else."""
-    is_plain = word not in ("OR", "AND", "NOT") and plain_word(word) == word
-    read = tokens_of(word, comparable=comparable_names()) if is_plain else []
-    is_one = len(read) == 1 and not read[0].name and not read[0].values[0].is_quoted
-    return word if is_one else f'"{word}"'

@@ -14,8 +14,10 @@ from catalog.adapters.services import create_adapter, update_adapter
 from catalog.removals.models import Derived
 from catalog.removals.withdrawing import delete_adapter
 from catalog.search.listed import Listed
-from catalog.search.queries import SearchQuery, downloads_of, search
+from catalog.search.parameters import PARAMETERS, query_from
+from catalog.search.queries import downloads_of, search
 from hub.api.authentication import actor_of
+from hub.api.query_parameters import QUERY_PARAMETERS
 from hub.api.revisions import RevisionOutput
 from hub.api.shapes import (
     CURSOR,
@@ -23,14 +25,11 @@ from hub.api.shapes import (
     Input,
     Output,
     cursor_and_limit,
-    integer,
     page_response,
     page_schema,
     read,
     refuse_unknown_parameters,
 )
-
-_TEXT_FILTERS = ("base", "method", "task", "language", "license", "tag", "namespace")
 
 
 class EntryOutput(Output):
@@ -158,26 +157,15 @@ class AdaptersView(APIView):
         operation_id="adapters_list",
         summary="Search adapters",
         parameters=[
-            OpenApiParameter("q", str, description="Words that must all occur"),
-            *(OpenApiParameter(name, str) for name in _TEXT_FILTERS),
-            OpenApiParameter("rank_min", int),
-            OpenApiParameter("rank_max", int),
-            OpenApiParameter("sort", str, enum=["downloads", "newest", "name"]),
+            *QUERY_PARAMETERS,
             CURSOR,
             LIMIT,
         ],
         responses=page_schema(EntryOutput),
     )
     def get(self, request: Request) -> Response:
-        refuse_unknown_parameters(request, {"q", "sort", "rank_min", "rank_max", *_TEXT_FILTERS})
-        words: dict[str, Any] = {name: request.query_params.get(name, "") for name in _TEXT_FILTERS}
-        query = SearchQuery(
-            text=request.query_params.get("q", ""),
-            rank_min=integer(request, "rank_min"),
-            rank_max=integer(request, "rank_max"),
-            sort=request.query_params.get("sort") or "downloads",
-            **words,
-        )
+        refuse_unknown_parameters(request, set(PARAMETERS))
+        query = query_from(request.query_params)
         cursor, limit = cursor_and_limit(request)
         return page_response(search(query, request.user, cursor=cursor, limit=limit), EntryOutput, request)
 

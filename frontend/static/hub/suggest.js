@@ -49,7 +49,7 @@ class Suggestions {
   async ask() {
     const asked = ++this.asked;
     const at = this.input.selectionStart ?? this.input.value.length;
-    const address = `${this.input.dataset.suggest}?${new URLSearchParams({ q: this.input.value, at })}`;
+    const address = `${this.input.dataset.suggest || "/search/suggest"}?${new URLSearchParams({ q: this.input.value, at })}`;
     try {
       const answer = await fetch(address, { headers: { Accept: "text/html" } });
       if (!answer.ok || asked !== this.asked || document.activeElement !== this.input) return;
@@ -122,6 +122,4 @@ class Suggestions {
   }
 }
 
-for (const input of document.querySelectorAll("input[data-suggest]")) {
-  if (input.dataset.suggest) new Suggestions(input);
-}
+for (const input of document.querySelectorAll("input[data-suggest]")) new Suggestions(input);

@@ -3,14 +3,14 @@
 from dataclasses import fields
 
 import pytest
-from hypothesis import example, given
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from catalog.errors import InvalidInput
 from catalog.search.language import parse
 from catalog.search.parameters import query_from
+from catalog.search.parts import written
 from catalog.search.query import SearchQuery, Term
-from catalog.search.writing import written
 
 NOTHING = SearchQuery()
 
@@ -178,6 +178,7 @@ value = st.one_of(
 token = st.one_of(word, st.tuples(name, value).map(":".join), word.map('"{}"'.format))
 
 
+@settings(max_examples=60, deadline=None)
 @given(st.lists(token, max_size=6).map(" ".join))
 @example('-"" --x (a) a) "OR" -gain:>0 score:a/b=0.5')
 def test_whatever_can_be_read_is_read_again_from_what_is_written(typed):
