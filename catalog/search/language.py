@@ -12,10 +12,10 @@ from typing import NoReturn
 
 from catalog.errors import InvalidInput
 from catalog.search.canonical import canonical
+from catalog.search.lexing import Token, Value, plain_word, tokens_of
 from catalog.search.numbers import span_of
 from catalog.search.query import ANY_OF, MARKS, SearchQuery
 from catalog.search.query_builder import QueryBuilder
-from catalog.search.tokens import Token, Value, plain_word, tokens_of
 from catalog.search.vocabulary import (
     COMPARABLE,
     FLAG,

@@ -4,8 +4,8 @@ import math
 import re
 from typing import Any
 
+from catalog.search.lexing import plain_word, tokens_of
 from catalog.search.query import ANY_OF, SearchQuery, Term
-from catalog.search.tokens import plain_word, tokens_of
 from catalog.search.vocabulary import FILTERS, SIZE, comparable_names
 
 _NAMES = {filter_.field: filter_.name for filter_ in FILTERS} | {"is": "is"}
