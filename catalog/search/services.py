@@ -4,6 +4,7 @@ from django.db.models import Sum
 from django.utils import timezone
 
 from catalog.adapters.models import Adapter, Revision
+from catalog.fits.queries import shape_digest_of
 from catalog.search.models import LABEL_SIGNS, DownloadCount, SearchEntry, SearchText
 
 
@@ -25,6 +26,7 @@ def index_adapter(adapter: Adapter) -> None:
         "is_derived": revision.is_derived,
         "summary": adapter.summary,
         "architecture": revision.base_model.model_type if revision.base_model else "",
+        "shape_digest": shape_digest_of(revision),
         "method": revision.method,
         "rank": revision.rank,
         "task": revision.task,

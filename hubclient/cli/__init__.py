@@ -18,6 +18,7 @@ from . import (
     checking,
     comparing,
     deriving,
+    differing,
     eval_sets,
     evaluating,
     families,
@@ -40,6 +41,7 @@ app = typer.Typer(
 )
 for room in (
     account, transfer, catalog, checking, comparing, evaluating, calibrating, deriving, tracing, families, training,
+    differing,
 ):  # fmt: skip
     room.register(app)
 app.add_typer(granting.app, name="access")
