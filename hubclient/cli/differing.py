@@ -69,7 +69,7 @@ def diff(
         return
     output.say(f"{_named(found['before'])} -> {_named(found['after'])}")
     for title, rows in (
-        ("fact", [(row["title"], row["before"], row["after"]) for row in found["facts"] if row["is_different"]]),
+        ("fact", [_fact(row) for row in found["facts"] if row["is_different"]]),
         ("file", [(row["path"], row["change"], _sizes(row)) for row in found["files"] if row["change"] != "same"]),
         ("score", [(row["set"], _number(row["before"]), _number(row["after"])) for row in found["scores"]]),
     ):
@@ -92,6 +92,16 @@ def _base(row: Mapping[str, Any]) -> str:
 
 def _shape(value: Any) -> str:
     return " x ".join(str(size) for size in value) if isinstance(value, list) else output.clean(value)
+
+
+def _fact(row: Mapping[str, Any]) -> tuple[str, str, str]:
+    return row["name"].replace("_", " "), _value(row["before"]), _value(row["after"])
+
+
+def _value(value: Any) -> str:
+    if isinstance(value, dict):
+        return ", ".join(f"{name}: {_value(item)}" for name, item in value.items())
+    return ", ".join(map(str, value)) if isinstance(value, list) else "" if value is None else str(value)
 
 
 def _sizes(row: Mapping[str, Any]) -> str:
