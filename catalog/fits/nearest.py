@@ -65,11 +65,11 @@ def _alike(viewer: Actor, revision: Revision, base: BaseModel, known: set[int], 
     steps = [tuple(wanted), *((name,) for name in wanted), ()] if len(wanted) > 1 else [tuple(wanted), ()]
     found: list[Alike] = []
     for shares in dict.fromkeys(steps):
-        query = SearchQuery(fits=str(base), **{name: wanted[name] for name in shares})
+        given = {name: wanted[name] if name in shares else "" for name in ("task", "language")}
+        query = SearchQuery(fits=str(base), task=given["task"], language=given["language"])
         page = search(query, viewer, limit=most + len(known))
         for entry in page.rows:
             if entry.adapter_id is not None and entry.adapter_id not in known and len(found) < most:
                 known.add(entry.adapter_id)
                 found.append(Alike(entry, shares))
     return found
-

@@ -94,4 +94,6 @@ def _said(revision: Revision, base: BaseModel, compared: Comparison) -> str:
 
 def _unknown(revision: Revision) -> str:
     method = revision.facts.get("method_name") or revision.facts.get("method") or "this method"
-    return f"shapes alone do not tell for {method}: it was checked against {revision.base_model or 'no base model'} only"
+    return (
+        f"shapes alone do not tell for {method}: it was checked against {revision.base_model or 'no base model'} only"
+    )

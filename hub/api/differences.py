@@ -19,7 +19,7 @@ class FactChangeOutput(Output):
     """One fact or claim in both versions."""
 
     name = serializers.CharField()
-    source = serializers.ChoiceField(["file", "author"])
+    source = serializers.ChoiceField(["file", "author"])  # type: ignore[assignment]  # a field of that name
     before = serializers.JSONField(allow_null=True)
     after = serializers.JSONField(allow_null=True)
     is_different = serializers.BooleanField()

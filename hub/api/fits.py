@@ -33,7 +33,7 @@ class UnfitOutput(Output):
 
     def to_representation(self, finding: dict[str, Any]) -> dict[str, Any]:
         """Absent parts are null."""
-        return {name: finding.get(name) for name in self.fields}
+        return {str(name): finding.get(str(name)) for name in self.fields}
 
 
 class AlikeOutput(Output):

@@ -3,7 +3,15 @@
 import pytest
 
 from catalog.bases.models import BaseModel
-from tests.unit.catalog.factories import WIDTH, lora_files, make_base, make_namespace, make_user
+from tests.unit.catalog.factories import (
+    PROJECTION,
+    WIDTH,
+    lora_files,
+    make_base,
+    make_namespace,
+    make_user,
+    safetensors,
+)
 from tests.unit.catalog.shaping import make_wide_base, published
 from tests.unit.hub.calling import API, assert_error, client_of
 
@@ -28,11 +36,11 @@ def base(name="tiny/llama") -> BaseModel:
 
 def wide_files(**config) -> dict[str, bytes]:
     """A LoRA that fits ``tiny/wide``."""
-    from tests.unit.catalog.factories import PROJECTION, safetensors
-
     files = lora_files(base="tiny/wide", **config)
     wide = {"A": (4, 2 * WIDTH), "B": (2 * WIDTH, 4)}
-    named = {f"base_model.model.{PROJECTION}.lora_{side}.weight": shape for side, shape in wide.items()}
+    named: dict[str, tuple[int, ...]] = {
+        f"base_model.model.{PROJECTION}.lora_{side}.weight": shape for side, shape in wide.items()
+    }
     return files | {"adapter_model.safetensors": safetensors(named)}
 
 
