@@ -32,7 +32,7 @@ def test_typing_a_filter_and_back(browser, catalog, published):
 
     browser.find("#q").send_keys(Keys.BACKSPACE * 3)
     browser.wait(lambda _: len(shown(browser)) == 2)
-    browser.find('.facets.wide a[href*="language=fr"]').click()
+    browser.find('.facets a[href*="language=fr"]').click()
     browser.wait(lambda _: shown(browser) == ["writer/summaries"])
     assert "language=fr" in browser.driver.current_url
     assert is_same_page(browser)

@@ -64,5 +64,12 @@ document.addEventListener("submit", (event) => {
   needed.focus();
 });
 
+// A filter that was chosen stands in the box too, unless somebody is typing there.
+document.addEventListener("htmx:afterSettle", () => {
+  const box = document.getElementById("q");
+  const found = document.querySelector("[data-query]");
+  if (box && found && document.activeElement !== box) box.value = found.dataset.query;
+});
+
 showCopyButtons(document);
 document.addEventListener("htmx:load", (event) => showCopyButtons(event.target));

@@ -18,9 +18,9 @@ def names(response):
 def test_facets_count_what_the_query_finds(catalog, published, stranger):
     catalog.push(catalog.writer, "writer/other", languages=["fr", "de"])
     text = stranger.get("/search").content.decode()
-    assert re.search(r'title="de">de</span> <span class="tabular quiet">2<', text)
-    assert re.search(r'title="fr">fr</span> <span class="tabular quiet">1<', text)
-    assert re.search(r'title="lora">lora</span> <span class="tabular quiet">2<', text)
+    assert re.search(r'title="de">German</span> <span class="tabular quiet">2<', text)
+    assert re.search(r'title="fr">French</span> <span class="tabular quiet">1<', text)
+    assert re.search(r'title="lora">LoRA</span> <span class="tabular quiet">2<', text)
 
 
 def test_a_chosen_facet_still_shows_the_other_values(catalog, published, stranger):
