@@ -25,6 +25,7 @@ from frontend.views import (
     set_changes,
     similar,
     spectra,
+    suggesting,
     topics,
     trainings,
 )
@@ -41,6 +42,7 @@ def _page(route: str, view: View, name: str) -> URLPattern:
 urlpatterns: list[URLPattern] = [
     _page("", home.home, "home"),
     _page("search", search.search_page, "search"),
+    _page("search/suggest", suggesting.suggestions, "suggest"),
     path("login/", accounts.login_page, name="login"),
     path("logout/", accounts.logout_page, name="logout"),
     _page("settings/tokens", accounts.tokens, "tokens"),

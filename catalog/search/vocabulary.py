@@ -63,6 +63,20 @@ SORT_NAMES = {
 }
 SORTS_BY_NAME = {alias: name for name, aliases in SORT_NAMES.items() for alias in (name, *aliases)}
 
+SORTS_SAY: dict[str, Promise | str] = {
+    "downloads": _("most downloaded first"),
+    "newest": _("newest first"),
+    "name": _("by name"),
+    "score": _("best measured score first"),
+    "relevance": _("best match of the words first"),
+}
+MARKS_SAY: dict[str, Promise | str] = {
+    "measured": _("has a score that was measured on a public set"),
+    "derived": _("computed from other adapters"),
+    "private": _("not public"),
+    "elsewhere": _("a record of another catalogue, not checked here"),
+}
+
 
 @cache
 def filters_by_name() -> dict[str, Filter]:

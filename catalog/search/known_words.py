@@ -1,0 +1,98 @@
+"""Words that filters know: values of the entries that everybody sees, with how many, and what people call them.
+
+Kept in memory for a minute: a few thousand words, asked for with every letter that somebody types.
+"""
+
+from collections import Counter
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+
+from django.db.models import Count
+
+from catalog.bases.models import BaseModel
+from catalog.counting import remembered
+from catalog.search.models import SearchEntry
+from kernels.methods import methods
+
+_TAGGED_ENTRIES = 20_000
+_COLUMNS = {
+    "base": "base_model__name",
+    "architecture": "architecture",
+    "method": "method",
+    "task": "task",
+    "language": "languages",
+    "license": "license",
+    "domain": "domain",
+    "modality": "modality",
+    "tag": "tags",
+}
+_LISTS = frozenset({"language", "tag"})
+
+
+@dataclass(frozen=True)
+class KnownWord:
+    """One value: ``says`` is what it is called, ``forms`` are the folded words that it may be typed as."""
+
+    value: str
+    says: str
+    count: int
+    forms: tuple[str, ...]
+
+    def rank(self, prefix: str) -> int | None:
+        """0 where the value begins with ``prefix``, 1 where a part of it does, 2 where a name of it does."""
+        value = self.forms[0]
+        if value.startswith(prefix):
+            return 0
+        if any(sign + prefix in value for sign in "/-_. "):
+            return 1
+        return 2 if any(form.startswith(prefix) for form in self.forms[1:]) else None
+
+
+def known_words(field: str) -> list[KnownWord]:
+    """Every value of a filter, the most frequent first; those without an adapter come last."""
+    found: list[KnownWord] = remembered(("known words", field), lambda: _read(field), lambda _: True)
+    return found
+
+
+def _read(field: str) -> list[KnownWord]:
+    counts = _counts(field)
+    named = {word.value: word for word in _NAMED.get(field, lambda: ())()}
+    values = [*counts, *(value for value in named if value not in counts)]
+    return [
+        KnownWord(value, named[value].says, counts.get(value, 0), named[value].forms)
+        if value in named
+        else KnownWord(value, "", counts[value], (value.casefold(),))
+        for value in values
+    ]
+
+
+def _counts(field: str) -> dict[str, int]:
+    """How many entries that everybody sees carry each value, most frequent first."""
+    column = _COLUMNS[field]
+    seen = SearchEntry.objects.filter(is_public=True, is_derived=False).exclude(**{column: ""})
+    if field in _LISTS:
+        listed = seen.order_by("-downloads", "-id").values_list(column, flat=True)[:_TAGGED_ENTRIES]
+        counted = Counter(word for words in listed for word in words.split())
+    else:
+        rows = seen.exclude(**{column: None}).order_by().values_list(column).annotate(number=Count("pk"))
+        counted = Counter(dict(rows))
+    return dict(sorted(counted.items(), key=lambda row: (-row[1], row[0])))
+
+
+def _word(value: str, says: str = "", also: Iterable[str] = ()) -> KnownWord:
+    forms = dict.fromkeys(form.casefold() for form in (value, says, *says.split(), *also) if form)
+    return KnownWord(value, says, 0, tuple(forms))
+
+
+def _bases() -> list[KnownWord]:
+    found: dict[str, list[str]] = {}
+    for name, alias in BaseModel.objects.values_list("name", "aliases__name"):
+        found.setdefault(name, []).extend([alias] if alias else [])
+    return [_word(name, also=aliases) for name, aliases in found.items()]
+
+
+def _methods() -> list[KnownWord]:
+    return [_word(row.id, row.name, row.aliases) for row in methods()]
+
+
+_NAMED: dict[str, Callable[[], Iterable[KnownWord]]] = {"base": _bases, "method": _methods}

@@ -1,0 +1,143 @@
+"""Suggestions while somebody types: filters, their values, adapters; and never what he may not see."""
+
+import html
+import re
+
+import pytest
+from django.contrib.auth.models import AnonymousUser
+
+from catalog import counting
+from catalog.search.suggesting import suggest
+
+ANYBODY = AnonymousUser()
+
+
+@pytest.fixture(autouse=True)
+def nothing_is_remembered():
+    counting._remembered.clear()
+    yield
+    counting._remembered.clear()
+
+
+def labels(text, viewer=ANYBODY, **options):
+    return [one.label for one in suggest(text, viewer, **options)]
+
+
+def only(text, label, viewer=ANYBODY, **options):
+    return next(one for one in suggest(text, viewer, **options) if one.label == label)
+
+
+def test_an_empty_box_lists_the_filters(db):
+    found = suggest("", ANYBODY, most=20)
+    assert {one.kind for one in found} == {"filter"}
+    assert found[0].label == "base:"
+    assert found[0].at == len("base:")
+
+
+def test_a_name_that_is_begun_becomes_the_filter(db):
+    assert labels("lic")[0] == "license:"
+    assert labels("court lic")[0] == "license:"
+    assert only("court lic", "license:").text == "court license:"
+    assert labels("licen", most=1) == ["license:"]
+
+
+def test_another_word_for_a_filter_leads_to_it(db):
+    assert "ns:" in labels("organ") + labels("names")
+    assert "lang:" in labels("langu")
+
+
+def test_values_of_a_filter_are_those_of_what_is_published(catalog, published):
+    assert labels("lang:") == ["lang:de"]
+    assert only("lang:", "lang:de").count == 1
+    assert only("tag", "tag:").kind == "filter"
+    assert labels("base:enc") == ["base:example/tiny-encoder"], "any part of an id"
+    assert labels("method:lor")[0] == "method:lora"
+    assert labels("task:tok") == ["task:token-classification"]
+    assert labels("ns:te") == ["ns:team"]
+
+
+def test_a_value_is_put_in_place_of_what_was_begun(catalog, published):
+    found = only("lang:en,d court", "lang:en,de", at=len("lang:en,d"))
+    assert found.text == "lang:en,de court"
+    assert found.text[found.at :] == "court"
+    assert only("-method:lor", "method:lora").text == "-method:lora "
+
+
+def test_a_plain_word_finds_values_and_adapters(catalog, published):
+    assert "base:example/tiny-encoder" in labels("tiny")
+    found = only("ner", "team/ner-de")
+    assert found.kind == "adapter"
+    assert found.says == "Names in German text"
+    assert "team/ner-de" in labels("team/n")
+
+
+def test_examples_show_how_numbers_are_written(db):
+    assert labels("rank:") == ["rank:<=8", "rank:<=16", "rank:4..32"]
+    assert labels("gain:>") == ["gain:>0", "gain:>=5%"]
+    assert "is:measured" in labels("is:")
+    assert labels("sort:n") == ["sort:newest", "sort:name"]
+
+
+def test_scores_are_those_of_sets_that_the_viewer_sees(catalog, measured):
+    assert "score:team/films" in labels("score:fil") or "score:team/films" in labels("score:team")
+
+
+def test_what_is_private_is_suggested_to_nobody_else(catalog):
+    catalog.push(catalog.writer, "writer/secret-thing", visibility="private", tags=["hushed"], approve=None)
+    assert labels("secret") == []
+    assert labels("tag:hus") == []
+    assert labels("ns:wri") == []
+    assert "writer/secret-thing" in labels("secret", catalog.writer)
+    assert labels("ns:wri", catalog.writer) == ["ns:writer"]
+
+
+def test_inside_quotation_marks_nothing_is_suggested(catalog, published):
+    assert labels('"ner') == []
+
+
+@pytest.mark.parametrize("text", ["x" * 600, "-", ":", '"', "metod:l", "\0", "base:\u202e", "%", "_", "lang:%"])
+def test_whatever_is_typed_gets_an_answer(catalog, published, stranger, text):
+    assert stranger.get("/search/suggest", {"q": text}).status_code == 200
+    assert stranger.get("/api/v1/search/suggest", {"q": text}).status_code == 200
+
+
+def test_the_page_gets_options_whose_texts_are_inert(catalog, stranger):
+    catalog.push(catalog.writer, "team/cross", approve=catalog.owner, summary='<img src=x onerror="alert(1)">')
+    body = stranger.get("/search/suggest?q=cro").content.decode()
+    assert "<img" not in body
+    option = html.unescape(re.search(r'<li role="option"[^>]*data-text="([^"]*)"[^>]*data-href="/team/cross"', body)[0])
+    assert option
+
+
+def test_the_api_answers_with_the_same(catalog, published, stranger):
+    answer = stranger.get("/api/v1/search/suggest?q=lang:d").json()["results"]
+    assert answer == [
+        {"kind": "language", "label": "lang:de", "says": answer[0]["says"], "text": "lang:de ", "at": 8, "count": 1}
+    ]
+
+
+def test_the_api_counts_what_a_query_finds(catalog, published, stranger):
+    answer = stranger.get("/api/v1/search/facets?q=ner rank:<=16&method=lora").json()
+    assert answer["query"] == "method:lora rank:<=16 ner"
+    assert answer["is_exact"] is True
+    assert answer["facets"]["language"] == [{"value": "de", "count": 1}]
+
+
+def test_the_api_points_at_the_word_that_it_cannot_read(db, stranger):
+    answer = stranger.get("/api/v1/adapters?q=court metod:lora")
+    assert answer.status_code == 400
+    body = answer.json()
+    assert (body["code"], body["token"], body["position"]) == ("invalid_query", "metod:lora", 6)
+    assert body["nearest"] == "method:lora"
+
+
+def test_the_page_shows_the_word_that_it_cannot_read_and_keeps_what_was_typed(published, stranger):
+    answer = stranger.get("/search?q=court+metod:lora")
+    text = answer.content.decode()
+    assert answer.status_code == 400
+    assert "court <mark>metod:lora</mark>" in text
+    assert 'value="court metod:lora"' in text
+    assert 'href="/search?q=court+method%3Alora"' in text
+    part = stranger.get("/search?q=court+metod:lora", headers={"HX-Request": "true"})
+    assert part.status_code == 200, "htmx leaves the page as it is for an answer of 400"
+    assert "<html" not in part.content.decode()
