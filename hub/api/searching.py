@@ -35,7 +35,7 @@ class SuggestionOutput(Output):
     """What the query may become."""
 
     kind = serializers.CharField()
-    label = serializers.CharField()
+    label = serializers.CharField()  # type: ignore[assignment]
     says = serializers.CharField()
     text = serializers.CharField()
     at = serializers.IntegerField()
