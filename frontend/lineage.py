@@ -9,6 +9,7 @@ from catalog.derivations.models import Derivation
 from catalog.derivations.pedigree import Pedigree, pedigree_of
 from catalog.derivations.queries import derivation_of, told_to
 from frontend.facts import as_text
+from frontend.figures.pedigree import lineage_graph
 
 
 @dataclass(frozen=True)
@@ -38,6 +39,7 @@ def lineage_context(viewer: Actor, revision: Revision) -> dict[str, Any]:
     return {
         "pedigree": pedigree,
         "lineage": lineage_rows(pedigree),
+        "lineage_graph": lineage_graph(pedigree),
         "made_by": made_by,
         "recipe": _recipe(viewer, made_by) if made_by else [],
         "withdrawn_parents": pedigree.withdrawn_parents,

@@ -18,10 +18,11 @@ from catalog.errors import NotFound, NotPermitted
 from catalog.jobs.deciding import can_acknowledge, can_cancel, can_retry
 from catalog.jobs.events import events_of
 from catalog.jobs.heartbeats import worker_lines
-from catalog.jobs.models import FINAL_STATES, Job
+from catalog.jobs.models import Job
 from catalog.jobs.services import acknowledge, cancel, retry
 from catalog.paging import page_of
 from frontend.deriving import seen_of
+from frontend.job_progress import progress_of
 
 PAGE_ROWS = 50
 # What the list may be narrowed to: its name in the address, its title, and the condition.
@@ -67,16 +68,15 @@ def workers(request: HttpRequest) -> HttpResponse:
 def job_page(request: HttpRequest, job_id: UUID) -> HttpResponse:
     """The job, if the viewer may see it; htmx asks for its moving part alone. Raises NotFound."""
     job = _job(request, job_id)
-    template = "job/progress.html" if request.htmx else "job/page.html"  # type: ignore[attr-defined]
+    template = "job/live.html" if request.htmx else "job/page.html"  # type: ignore[attr-defined]
     user = cast(User, request.user)
-    is_final = job.state in FINAL_STATES
+    progress = progress_of(job)
     context = {
         "job": job,
         "title": job.kind.replace("_", " ").capitalize(),
-        "is_final": is_final,
-        "percent": round(job.progress * 100),
+        "progress": progress,
         "events": events_of(job),
-        "can_cancel": not is_final and not job.is_cancel_requested and can_cancel(user, job),
+        "can_cancel": not progress.is_final and not job.is_cancel_requested and can_cancel(user, job),
         "can_retry": can_retry(user, job),
         "can_acknowledge": can_acknowledge(user, job),
         "seen": seen_of(job.result) if job.kind == PREVIEW_MERGE and job.result else None,
