@@ -8,6 +8,7 @@ from urllib.parse import quote
 from django import template
 from django.urls import reverse
 from django.utils import timezone
+from django.utils.translation import gettext, ngettext_lazy
 
 from catalog.adapters.models import Revision
 from catalog.evaluations.models import Evaluation
@@ -17,7 +18,13 @@ from catalog.search.models import SearchEntry
 register = template.Library()
 
 _MOST_LETTERS = 600
-_AGES = ((31_536_000, "year"), (2_592_000, "month"), (86_400, "day"), (3_600, "hour"), (60, "minute"))
+_AGES = (
+    (31_536_000, ngettext_lazy("%d year ago", "%d years ago")),
+    (2_592_000, ngettext_lazy("%d month ago", "%d months ago")),
+    (86_400, ngettext_lazy("%d day ago", "%d days ago")),
+    (3_600, ngettext_lazy("%d hour ago", "%d hours ago")),
+    (60, ngettext_lazy("%d minute ago", "%d minutes ago")),
+)
 
 
 @register.filter
@@ -43,11 +50,10 @@ def age(moment: datetime | None) -> str:
     if moment is None:
         return ""
     seconds = (timezone.now() - moment).total_seconds()
-    for length, unit in _AGES:
+    for length, text in _AGES:
         if seconds >= length:
-            number = int(seconds // length)
-            return f"{number} {unit}{'s' if number > 1 else ''} ago"
-    return "just now"
+            return str(text % int(seconds // length))
+    return gettext("just now")
 
 
 @register.filter

@@ -6,16 +6,22 @@ from django.shortcuts import render
 from catalog.bases.models import BaseModel
 from catalog.search.queries import SearchQuery, facets, search
 
-NEWEST = 6
+NEWEST = 8
+MOST_VALUES = 40
+SHOWN = 8
 
 
 def home(request: HttpRequest) -> HttpResponse:
     """What the viewer may see, newest first; an empty hub shows the commands that fill it."""
     newest = search(SearchQuery(sort="newest"), request.user, limit=NEWEST)
-    found = facets(SearchQuery(), request.user, most=8)
+    found = facets(SearchQuery(), request.user, most=MOST_VALUES)
     context = {
         "newest": newest,
-        "facets": found,
+        "bases": found.base[:SHOWN],
+        "tasks": found.task[:SHOWN],
+        "languages": found.language[:SHOWN],
+        "counts": {name: len(getattr(found, name)) for name in ("task", "language", "method")},
+        "most_values": MOST_VALUES,
         "base_count": BaseModel.objects.values("folded").distinct().count(),
         "hub_url": request.build_absolute_uri("/").rstrip("/"),
     }

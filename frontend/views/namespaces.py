@@ -9,9 +9,13 @@ from catalog.accounts.services import role_in
 from catalog.adapters.models import Adapter, VersionState
 from catalog.errors import NotFound
 from catalog.evaluations.models import EvaluationSet, Policy
-from catalog.search.queries import SearchQuery, search
+from catalog.families.models import Family
+from catalog.search.queries import SearchQuery, facets, search
+from frontend.search_form import facet_groups, search_url
 
 MOST_LISTED = 50
+MOST_VALUES = 6
+_SHOWN = ("base", "method", "task", "language")
 _MAY_COME = (VersionState.RESERVED, VersionState.YANKED)
 
 
@@ -22,9 +26,9 @@ def namespace_page(request: HttpRequest, namespace: str) -> HttpResponse:
         raise NotFound(detail=f"no namespace {namespace!r}", hint="Search finds adapters by any word of their name.")
     if found.name != namespace:
         return redirect("namespace", found.name, permanent=False)
-    page = search(
-        SearchQuery(namespace=found.name, sort="newest"), request.user, cursor=request.GET.get("cursor") or None
-    )
+    query = SearchQuery(namespace=found.name, sort="newest")
+    page = search(query, request.user, cursor=request.GET.get("cursor") or None)
+    counts = facets(query, request.user, most=MOST_VALUES)
     role = role_in(request.user, found)
     unpublished = Adapter.objects.visible_to(request.user).filter(
         Q(versions=None) | Q(versions__state__in=_MAY_COME), namespace=found, default_version=None
@@ -33,6 +37,9 @@ def namespace_page(request: HttpRequest, namespace: str) -> HttpResponse:
         "namespace": found,
         "page": page,
         "more_url": f"{request.path}?cursor={page.next_cursor}" if page.next_cursor else "",
+        "groups": [group for group in facet_groups(query, counts) if group.name in _SHOWN],
+        "search_url": search_url(SearchQuery(namespace=found.name)),
+        "families": _families_of(request, found),
         "unpublished": unpublished.distinct().select_related("namespace").order_by("name") if role else [],
         "role": role,
         "sets": _sets_of(request, found),
@@ -44,6 +51,11 @@ def namespace_page(request: HttpRequest, namespace: str) -> HttpResponse:
 
 def _sets_of(request: HttpRequest, namespace: Namespace) -> list[EvaluationSet]:
     found = EvaluationSet.objects.visible_to(request.user).filter(namespace=namespace)
+    return list(found.select_related("namespace").order_by("folded")[:MOST_LISTED])
+
+
+def _families_of(request: HttpRequest, namespace: Namespace) -> list[Family]:
+    found = Family.objects.visible_to(request.user).filter(namespace=namespace)
     return list(found.select_related("namespace").order_by("folded")[:MOST_LISTED])
 
 

@@ -1,11 +1,16 @@
 """Tasks and languages: what there is for each, and the adapters of one."""
 
+from dataclasses import dataclass
+
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
+from django.utils.translation import gettext as _
 
 from catalog.errors import NotFound
 from catalog.evaluations.models import EvaluationSet, SetRevision
-from catalog.search.queries import SearchQuery, facets, search
+from catalog.search.queries import FacetValue, SearchQuery, facets, search
+from catalog.taxonomy.domains import all_modalities
+from catalog.taxonomy.tasks import find_task
 from frontend.search_form import facet_groups, search_url
 
 MOST_TOPICS = 200
@@ -13,14 +18,30 @@ MOST_SETS = 20
 PAGE_ROWS = 20
 
 
+@dataclass(frozen=True)
+class TaskGroup:
+    """Tasks that begin with the same kind of thing, such as pictures, the most frequent first."""
+
+    title: str
+    tasks: list[FacetValue]
+
+
 def task_list(request: HttpRequest) -> HttpResponse:
-    """Every task that an adapter names, the most frequent first."""
-    return _listed(request, "task")
+    """Every task that an adapter names, by what goes in; tasks that the taxonomy does not know stand last."""
+    counts = facets(SearchQuery(), request.user, most=MOST_TOPICS)
+    groups: dict[str, list[FacetValue]] = {row.id: [] for row in all_modalities()} | {"": []}
+    for row in counts.task:
+        known = find_task(row.value)
+        groups[known.inputs[0] if known and known.inputs else ""].append(row)
+    titles = {row.id: row.label for row in all_modalities()} | {"": _("Other tasks")}
+    shown = [TaskGroup(titles[key], rows) for key, rows in groups.items() if rows]
+    return render(request, "topic/tasks.html", {"groups": shown, "is_exact": counts.is_exact})
 
 
 def language_list(request: HttpRequest) -> HttpResponse:
     """Every language that an adapter names, the most frequent first."""
-    return _listed(request, "language")
+    counts = facets(SearchQuery(), request.user, most=MOST_TOPICS)
+    return render(request, "topic/languages.html", {"topics": counts.language, "is_exact": counts.is_exact})
 
 
 def task_page(request: HttpRequest, task: str) -> HttpResponse:
@@ -31,11 +52,6 @@ def task_page(request: HttpRequest, task: str) -> HttpResponse:
 def language_page(request: HttpRequest, tag: str) -> HttpResponse:
     """The adapters for one language, its regional forms included. Raises NotFound."""
     return _topic(request, "language", tag)
-
-
-def _listed(request: HttpRequest, kind: str) -> HttpResponse:
-    counts = facets(SearchQuery(), request.user, most=MOST_TOPICS)
-    return render(request, f"topic/{kind}s.html", {"topics": getattr(counts, kind), "is_exact": counts.is_exact})
 
 
 def _topic(request: HttpRequest, kind: str, value: str) -> HttpResponse:
