@@ -29,7 +29,7 @@ class TaskGroup:
 def task_list(request: HttpRequest) -> HttpResponse:
     """Every task that an adapter names, by what goes in; tasks that the taxonomy does not know stand last."""
     counts = facets(SearchQuery(), request.user, most=MOST_TOPICS)
-    groups: dict[str, list[FacetValue]] = {row.id: [] for row in all_modalities()} | {"": []}
+    groups: dict[str, list[FacetValue]] = {key: [] for key in [*(row.id for row in all_modalities()), ""]}
     for row in counts.task:
         known = find_task(row.value)
         groups[known.inputs[0] if known and known.inputs else ""].append(row)
