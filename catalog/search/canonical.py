@@ -4,7 +4,11 @@ from collections.abc import Callable
 
 from catalog.errors import InvalidInput
 from catalog.search.query import ANY_OF
+from catalog.taxonomy.domains import find_domain
+from catalog.taxonomy.languages import find_language
 from catalog.taxonomy.licenses import spdx_expression
+from catalog.taxonomy.methods import find_method
+from catalog.taxonomy.tasks import canonical_task
 
 
 def canonical(field: str, value: str) -> str:
@@ -21,4 +25,24 @@ def _license(value: str) -> str:
         return value
 
 
-_KNOWN: dict[str, Callable[[str], str]] = {"license": _license}
+def _method(value: str) -> str:
+    found = find_method(value)
+    return found.id if found else value
+
+
+def _domain(value: str) -> str:
+    found = find_domain(value)
+    return found.id if found else value
+
+
+def _language(value: str) -> str:
+    return find_language(value) or value
+
+
+_KNOWN: dict[str, Callable[[str], str]] = {
+    "license": _license,
+    "method": _method,
+    "domain": _domain,
+    "language": _language,
+    "task": canonical_task,
+}

@@ -12,7 +12,10 @@ from django.db.models import Count
 from catalog.bases.models import BaseModel
 from catalog.counting import remembered
 from catalog.search.models import SearchEntry
-from kernels.methods import methods
+from catalog.taxonomy.domains import all_domains, all_modalities
+from catalog.taxonomy.languages import all_languages, own_name
+from catalog.taxonomy.methods import all_methods
+from catalog.taxonomy.tasks import all_tasks
 
 _TAGGED_ENTRIES = 20_000
 _COLUMNS = {
@@ -92,7 +95,30 @@ def _bases() -> list[KnownWord]:
 
 
 def _methods() -> list[KnownWord]:
-    return [_word(row.id, row.name, row.aliases) for row in methods()]
+    return [_word(row.id, row.label, row.aliases) for row in all_methods()]
 
 
-_NAMED: dict[str, Callable[[], Iterable[KnownWord]]] = {"base": _bases, "method": _methods}
+def _tasks() -> list[KnownWord]:
+    return [_word(row.id, row.label, row.aliases) for row in all_tasks()]
+
+
+def _domains() -> list[KnownWord]:
+    return [_word(row.id, row.label, row.aliases) for row in all_domains()]
+
+
+def _modalities() -> list[KnownWord]:
+    return [_word(row.id, row.label, row.aliases) for row in all_modalities()]
+
+
+def _languages() -> list[KnownWord]:
+    return [_word(tag, name, [own_name(tag)]) for tag, name in all_languages().items()]
+
+
+_NAMED: dict[str, Callable[[], Iterable[KnownWord]]] = {
+    "base": _bases,
+    "method": _methods,
+    "task": _tasks,
+    "domain": _domains,
+    "modality": _modalities,
+    "language": _languages,
+}

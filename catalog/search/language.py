@@ -35,6 +35,11 @@ def parse(text: str) -> SearchQuery:
         InvalidInput: ``invalid_query``; ``token`` and ``position`` say which word is at fault, ``nearest`` what may
             have been meant, ``known`` what there is.
     """
+    return parsed(text).query()
+
+
+def parsed(text: str) -> QueryBuilder:
+    """The same, with room for more conditions. Raises as :func:`parse`."""
     built = QueryBuilder()
     is_negated = False
     for token in tokens_of(text, comparable=comparable_names()):
@@ -44,7 +49,7 @@ def parse(text: str) -> SearchQuery:
         if is_negated:
             token, is_negated = replace(token, is_negated=not token.is_negated), False
         _add(built, token)
-    return built.query()
+    return built
 
 
 def _add(built: QueryBuilder, token: Token) -> None:

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 
 from catalog.errors import InvalidInput
 from catalog.search.canonical import canonical
-from catalog.search.language import parse
+from catalog.search.language import parsed
 from catalog.search.numbers import Span, span_of
 from catalog.search.query import ANY_OF, NUMBER_FILTERS, WORD_FILTERS, SearchQuery
 from catalog.search.query_builder import QueryBuilder
@@ -24,7 +24,7 @@ def query_from(given: Mapping[str, str]) -> SearchQuery:
     Raises:
         InvalidInput: ``invalid_query`` of ``q``, ``invalid_input`` of a bound that is no number.
     """
-    built = QueryBuilder(parse(given.get("q", "")))
+    built = parsed(given.get("q", ""))
     for field in (*WORD_FILTERS, "fits"):
         value = " ".join(given.get(field, "").replace("\0", "").split())[:_MAX_CHARACTERS]
         if value and field == "fits":
@@ -34,7 +34,8 @@ def query_from(given: Mapping[str, str]) -> SearchQuery:
     for name in BOUNDS:
         if text := given.get(name, "").strip():
             _bound(built, name, text)
-    if order := given.get("sort", ""):
+    # A form always sends an order. One that is typed counts for more, and so does a score that is asked for.
+    if not built.is_sorted and (order := given.get("sort", "")) not in ("", SearchQuery().sort):
         built.sort(order)
     return built.query()
 

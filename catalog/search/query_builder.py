@@ -15,10 +15,10 @@ _WHOLE = frozenset({"rank", "size"})
 class QueryBuilder:
     """Gathers; :meth:`query` gives what was gathered."""
 
-    def __init__(self, begun: SearchQuery | None = None) -> None:
-        self._query = begun or SearchQuery()
-        self._words: list[str] = self._query.text.split()
-        self._is_sorted = False
+    def __init__(self) -> None:
+        self._query = SearchQuery()
+        self._words: list[str] = []
+        self.is_sorted = False
 
     def query(self) -> SearchQuery:
         """What was gathered."""
@@ -82,12 +82,12 @@ class QueryBuilder:
     def score_on(self, evaluation_set: str) -> None:
         """Scores are those on this evaluation set, and sort what is found where no order was asked for."""
         self._change(score_set=evaluation_set)
-        if not self._is_sorted:
+        if not self.is_sorted:
             self._change(sort="score")
 
     def sort(self, order: str) -> None:
         """The order of what is found."""
-        self._is_sorted = True
+        self.is_sorted = True
         self._change(sort=order)
 
     def _more(self, name: str, value: str, is_negated: bool) -> None:

@@ -127,9 +127,13 @@ def _sets(prefix: str, viewer: Actor, kind: str, before: str = "") -> Iterator[_
 
 
 def _words(field: str, prefix: str) -> list[tuple[str, str, int | None]]:
-    """Known values that ``prefix`` may become: as they begin, then by what else they are called."""
+    """Known values that ``prefix`` may become: as they begin, then by what else they are called.
+
+    Values that nothing carries are named only where no other fits.
+    """
     ranked = [(rank, word) for word in known_words(field) if (rank := word.rank(prefix)) is not None]
-    ranked.sort(key=lambda row: (row[1].count == 0, row[0], -row[1].count))
+    ranked = [row for row in ranked if row[1].count] or ranked
+    ranked.sort(key=lambda row: (row[0], -row[1].count))
     return [(word.value, word.says, word.count or None) for _, word in ranked[:MOST]]
 
 

@@ -63,5 +63,5 @@ LABELS: dict[str, Callable[[str], str]] = {
 
 @register.filter
 def label(value: str, kind: str) -> str:
-    """The label of a facet's value."""
-    return LABELS.get(kind, str)(value)
+    """The label of a filter's value, or of several between commas."""
+    return ", ".join(LABELS.get(kind, str)(one) for one in str(value).split(", "))

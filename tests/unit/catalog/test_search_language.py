@@ -70,6 +70,10 @@ def test_the_example_of_the_documentation():
         ("“court decisions”", '"court decisions"'),
         ('"never closed', '"never closed"'),
         ("license:llama3", "license:LicenseRef-Llama-3"),
+        ("lang:German", "lang:de"),
+        ("lang:Deutsch,FR", "lang:de,fr"),
+        ("method:houlsby", "method:bottleneck-houlsby"),
+        ('task:"Named entity recognition"', "task:ner"),
     ],
 )
 def test_other_ways_to_type_the_same(typed, usual):
@@ -158,6 +162,19 @@ def test_what_cannot_be_meant_is_refused_in_a_sentence(typed, says):
 def test_filters_that_are_parameters_narrow_the_text():
     query = query_from({"q": "rank:>4 court", "rank_max": "8", "method": "lora", "sort": "newest", "license": "mit"})
     assert written(query) == "method:lora license:MIT rank:5..8 court sort:newest"
+
+
+@pytest.mark.parametrize(
+    ("text", "order", "sort"),
+    [
+        ("x", "name", "name"),
+        ("sort:newest", "name", "newest"),
+        ("score:team/films", "downloads", "score"),
+        ("", "", "downloads"),
+    ],
+)
+def test_an_order_that_is_typed_counts_for_more_than_that_of_the_form(text, order, sort):
+    assert query_from({"q": text, "sort": order}).sort == sort
 
 
 @pytest.mark.parametrize("value", ["many", "<4", "1..2", "1.5"])
