@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import datetime
 from typing import Any
 from urllib.parse import urlencode
 
@@ -39,7 +38,7 @@ _TITLES = {
     "languages": gettext_lazy("Languages"),
     "license": gettext_lazy("Licence"),
     "peft_version": gettext_lazy("Saved by PEFT"),
-    "published_at": gettext_lazy("Published"),
+    "published_on": gettext_lazy("Published"),
     "downloads": gettext_lazy("Downloads"),
 }
 
@@ -101,8 +100,6 @@ def _text(key: str, value: Any) -> str:
         return "–"
     if key == "size_bytes":
         return size(value)
-    if isinstance(value, datetime):
-        return f"{value:%Y-%m-%d}"
     if isinstance(value, list) and len(value) > 2 and all(isinstance(item, int) for item in value):
         low, high = min(value), max(value)
         if sorted(value) == list(range(low, high + 1)):

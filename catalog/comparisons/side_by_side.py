@@ -172,6 +172,6 @@ _READERS: dict[str, Callable[[Subject], Any]] = {
     "languages": lambda subject: subject.revision.languages,
     "license": lambda subject: subject.revision.license or None,
     "peft_version": _fact("peft_version"),
-    "published_at": lambda subject: subject.revision.published_at,
+    "published_on": lambda subject: subject.revision.published_at and subject.revision.published_at.date().isoformat(),
     "downloads": lambda subject: subject.downloads,
 }

@@ -41,10 +41,10 @@ class Columns:
     x_labels: list[Label]
     y_labels: list[Label]
     step: float
-    width: int = _WIDTH
+    right: int
+    width: int
     height: int = _HEIGHT
     left: int = _LEFT
-    right: int = _WIDTH - _RIGHT
     top: int = _TOP
     bottom: int = _HEIGHT - _BOTTOM
     plot: int = _HEIGHT - _BOTTOM - _TOP
@@ -67,6 +67,8 @@ def columns(name: str, points: Sequence[Point], *, highest: float | None = None)
         x_labels=_beneath(points, step),
         y_labels=[Label(_LEFT - 8, _TOP + 4, f"{top:.3g}"), Label(_LEFT - 8, _HEIGHT - _BOTTOM, "0")],
         step=round(step, 2),
+        right=round(_LEFT + step * len(points)),
+        width=round(_LEFT + step * len(points)) + _RIGHT,
     )
 
 
@@ -77,5 +79,5 @@ def _beneath(points: Sequence[Point], step: float) -> list[Label]:
     return [
         Label(round(_LEFT + at * step + step * 0.4), _HEIGHT - 8, points[at].label)
         for at in range(0, len(points), every)
-        if _LEFT + at * step + widest / 2 <= _WIDTH
+        if at == 0 or at * step + widest / 2 <= step * len(points) + _RIGHT
     ]
