@@ -108,8 +108,21 @@ class Hub(BaseModels, Trainings, Measurements, Families, Similarity, Lineage, Di
         return resolve(self.connection, name, base)
 
     def search(self, query: str = "", **filters: Any) -> dict[str, Any]:
-        """One page of adapters; `filters` as in `GET /adapters` (base, method, task, language, ..., cursor, limit)."""
+        """One page of adapters; `query` is in the search language of docs/SEARCH.md.
+
+        `filters` as in `GET /adapters` (base, method, task, language, ..., sort, cursor, limit).
+        """
         answer: dict[str, Any] = self.call("GET", "/adapters", params={"q": query, **filters})
+        return answer
+
+    def facets(self, query: str = "", **filters: Any) -> dict[str, Any]:
+        """What a search finds, counted by facet; arguments as in `search`."""
+        answer: dict[str, Any] = self.call("GET", "/search/facets", params={"q": query, **filters})
+        return answer
+
+    def alternatives(self, query: str = "", **filters: Any) -> dict[str, Any]:
+        """For a search that finds nothing: what each filter excludes, and what may have been meant."""
+        answer: dict[str, Any] = self.call("GET", "/search/alternatives", params={"q": query, **filters})
         return answer
 
     def search_all(self, query: str = "", **filters: Any) -> Iterator[dict[str, Any]]:

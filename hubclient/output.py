@@ -65,6 +65,13 @@ def table(headings: Sequence[str], rows: Iterable[Sequence[Any]]) -> None:
     Console().print(drawn)
 
 
+def more_pages(page: Mapping[str, Any]) -> None:
+    """Where to go on after a page that is not the last, on standard error."""
+    if page.get("next_cursor"):
+        more = "" if page.get("is_count_exact", True) else "more than "
+        note(f"{more}{page.get('count')} in all; go on with --cursor {page['next_cursor']}")
+
+
 def facts(pairs: Mapping[str, Any]) -> None:
     """Aligned `name  value` lines; values that are None or empty are left out."""
     shown = {name: clean(value) for name, value in pairs.items() if value not in (None, "", [], {})}

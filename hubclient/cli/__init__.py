@@ -25,6 +25,7 @@ from . import (
     granting,
     policing,
     reviewing,
+    searching,
     tracing,
     training,
     transfer,
@@ -40,7 +41,7 @@ app = typer.Typer(
     rich_markup_mode=None,
 )
 for room in (
-    account, transfer, catalog, checking, comparing, evaluating, calibrating, deriving, tracing, families, training,
+    account, transfer, searching, catalog, checking, comparing, evaluating, calibrating, deriving, tracing, families, training,
     differing,
 ):  # fmt: skip
     room.register(app)

@@ -1,4 +1,4 @@
-"""search, info, yank, jobs."""
+"""info, yank, jobs."""
 
 from __future__ import annotations
 
@@ -14,50 +14,8 @@ from .options import AsJson, Cursor, HubUrl, Limit, Timeout, open_hub
 
 def register(app: typer.Typer) -> None:
     """Add these commands to the app."""
-    for command in (search, info, yank, jobs):
+    for command in (info, yank, jobs):
         app.command()(command)
-
-
-def search(
-    query: Annotated[str, typer.Argument(metavar="[QUERY]")] = "",
-    base: Annotated[str | None, typer.Option(help="Base model.")] = None,
-    method: Annotated[str | None, typer.Option(help="Such as lora.")] = None,
-    task: Annotated[str | None, typer.Option()] = None,
-    language: Annotated[str | None, typer.Option()] = None,
-    license_: Annotated[str | None, typer.Option("--license")] = None,
-    tag: Annotated[str | None, typer.Option()] = None,
-    namespace: Annotated[str | None, typer.Option()] = None,
-    rank_min: Annotated[int | None, typer.Option(min=1)] = None,
-    rank_max: Annotated[int | None, typer.Option(min=1)] = None,
-    sort: Annotated[str | None, typer.Option(help="downloads, newest or name.")] = None,
-    cursor: Cursor = None,
-    limit: Limit = 20,
-    url: HubUrl = None,
-    is_json: AsJson = False,
-) -> None:
-    """Find adapters. Example: hubclient search sentiment --base gpt2 --language en"""
-    filters: dict[str, Any] = {
-        "base": base, "method": method, "task": task, "language": language, "license": license_, "tag": tag,
-        "namespace": namespace, "rank_min": rank_min, "rank_max": rank_max, "sort": sort, "cursor": cursor,
-        "limit": limit,
-    }  # fmt: skip
-    with open_hub(url) as hub:
-        page = hub.search(query, **filters)
-    if is_json:
-        output.emit_json(page)
-        return
-    output.table(("adapter", "version", "base model", "method", "rank", "task", "summary"), map(_row, page["results"]))
-    _show_more(page)
-
-
-def _row(entry: Mapping[str, Any]) -> tuple[Any, ...]:
-    base = (entry.get("base_model") or {}).get("id")
-    return entry["full_name"], entry["version"], base, entry["method"], entry["rank"], entry["task"], entry["summary"]
-
-
-def _show_more(page: Mapping[str, Any]) -> None:
-    if page.get("next_cursor"):
-        output.note(f"{page.get('count')} in all; go on with --cursor {page['next_cursor']}")
 
 
 def info(
@@ -167,7 +125,7 @@ def jobs(
         for job in page["results"]
     )
     output.table(("id", "kind", "state", "progress", "subject"), rows)
-    _show_more(page)
+    output.more_pages(page)
 
 
 def _one_job(job_id: str, url: str | None, *, is_waiting: bool, timeout: float | None, is_json: bool) -> None:
