@@ -10,6 +10,7 @@ from django.utils.functional import Promise
 from django.utils.translation import gettext_lazy as _
 
 from catalog.errors import InvalidInput
+from catalog.search.alternatives import Alternatives
 from catalog.search.language import parse
 from catalog.search.parameters import PARAMETERS, query_from
 from catalog.search.parts import Part, parts_of, written
@@ -153,6 +154,22 @@ def facet_groups(query: SearchQuery, found: Facets) -> list[FacetGroup]:
         if links:
             groups.append(FacetGroup(name, title, links))
     return groups
+
+
+@dataclass(frozen=True)
+class Instead:
+    """Something to try: what it says, the address, and how much it finds where that was counted."""
+
+    text: str
+    url: str
+    count: int | None = None
+    is_exact: bool = True
+
+
+def instead(found: Alternatives) -> dict[str, list[Instead]]:
+    """For a query that finds nothing: what to drop, and what may have been meant."""
+    without = [Instead(row.part.text, search_url(row.part.rest), row.count, row.is_exact) for row in found.without]
+    return {"without": without, "meant": [Instead(written(row.query), search_url(row.query)) for row in found.meant]}
 
 
 def unreadable(params: QueryDict, error: InvalidInput) -> Unreadable:

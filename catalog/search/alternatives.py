@@ -106,5 +106,3 @@ def _respelled(query: SearchQuery) -> Iterator[Meant]:
 
 def _changed(field: str, value: str) -> dict[str, str]:
     return {field: value}
-
-

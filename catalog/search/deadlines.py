@@ -11,7 +11,7 @@ _STEPS = 2000
 """How many steps SQLite makes between two looks at the clock."""
 
 
-class TookTooLong(Exception):  # noqa: N818  (named after what happened)
+class TookTooLong(Exception):
     """The time was over."""
 
 
@@ -19,7 +19,9 @@ class TookTooLong(Exception):  # noqa: N818  (named after what happened)
 def within(milliseconds: int) -> Iterator[None]:
     """End the statement that is under way when the time is over. Raises TookTooLong; the connection stays usable."""
     try:
-        with _ended_on_postgresql(milliseconds) if connection.vendor == "postgresql" else _ended_on_sqlite(milliseconds):
+        with (
+            _ended_on_postgresql(milliseconds) if connection.vendor == "postgresql" else _ended_on_sqlite(milliseconds)
+        ):
             yield
     except OperationalError as error:
         if _is_ours(error):

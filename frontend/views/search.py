@@ -5,11 +5,13 @@ from django.shortcuts import render
 from django.utils.cache import patch_vary_headers
 
 from catalog.errors import InvalidInput
+from catalog.search.alternatives import alternatives
 from catalog.search.queries import facets, search
 from frontend.search_form import (
     SORT_TITLES,
     chips,
     facet_groups,
+    instead,
     read_query,
     search_url,
     typed_text,
@@ -40,6 +42,8 @@ def search_page(request: HttpRequest) -> HttpResponse:
             "are_facets_exact": counts.is_exact,
             "sorts": SORT_TITLES,
         }
+        if not found.rows and context["chips"]:
+            context |= instead(alternatives(query, request.user))
     return _varying(render(request, template, context))
 
 

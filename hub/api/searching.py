@@ -8,6 +8,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
+from catalog.search.alternatives import Meant, Without, alternatives
 from catalog.search.parameters import PARAMETERS, query_from
 from catalog.search.parts import written
 from catalog.search.queries import facets
@@ -46,6 +47,55 @@ class SuggestionsOutput(Output):
     """Suggestions, the likeliest first."""
 
     results = SuggestionOutput(many=True)
+
+
+class WithoutOutput(Output):
+    """What would be found without one condition."""
+
+    text = serializers.CharField(source="part.text")
+    count = serializers.IntegerField()
+    is_exact = serializers.BooleanField()
+    query = serializers.SerializerMethodField()
+
+    def get_query(self, found: Without) -> str:
+        """The query without it."""
+        return written(found.part.rest)
+
+
+class MeantOutput(Output):
+    """A query that finds something."""
+
+    typed = serializers.CharField()
+    word = serializers.CharField()
+    query = serializers.SerializerMethodField()
+
+    def get_query(self, found: Meant) -> str:
+        """The query with that word in place of what was typed."""
+        return written(found.query)
+
+
+class AlternativesOutput(Output):
+    """What to try instead of a query that finds nothing."""
+
+    query = serializers.CharField()
+    without = WithoutOutput(many=True)
+    meant = MeantOutput(many=True)
+
+
+class AlternativesView(APIView):
+    """What to try instead."""
+
+    @extend_schema(
+        summary="What to try instead of a query that finds nothing",
+        parameters=QUERY_PARAMETERS,
+        responses=AlternativesOutput,
+    )
+    def get(self, request: Request) -> Response:
+        refuse_unknown_parameters(request, set(PARAMETERS))
+        query = query_from(request.query_params)
+        found = alternatives(query, request.user)
+        body = {"query": written(query), "without": found.without, "meant": found.meant}
+        return Response(AlternativesOutput(body).data)
 
 
 class FacetsView(APIView):

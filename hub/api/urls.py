@@ -101,6 +101,7 @@ urlpatterns = [
     path(f"{_UPLOAD}/files/<int:index>/parts/<int:number>", uploads.PartView.as_view(), name="api-upload-part"),
     path(f"{_UPLOAD}/finish", uploads.FinishView.as_view()),
     path("comparisons", side_by_side.SideBySideView.as_view()),
+    path("search/alternatives", searching.AlternativesView.as_view()),
     path("search/facets", searching.FacetsView.as_view()),
     path("search/suggest", searching.SuggestView.as_view()),
     path("compare", comparisons.CompareView.as_view()),

@@ -41,8 +41,8 @@ app = typer.Typer(
     rich_markup_mode=None,
 )
 for room in (
-    account, transfer, searching, catalog, checking, comparing, evaluating, calibrating, deriving, tracing, families, training,
-    differing,
+    account, transfer, searching, catalog, checking, comparing, evaluating, calibrating, deriving, tracing, families,
+    training, differing,
 ):  # fmt: skip
     room.register(app)
 app.add_typer(granting.app, name="access")

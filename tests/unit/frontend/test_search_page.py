@@ -37,13 +37,21 @@ def test_each_active_filter_is_a_chip_whose_link_drops_it_alone(published, stran
     assert 'href="/search?q=ner&method=lora"' in text
 
 
-def test_nothing_found_names_the_filters_to_drop(published, stranger):
-    response = stranger.get("/search?q=zebra&method=lora")
+def test_nothing_found_names_what_to_drop_and_how_much_that_finds(published, stranger):
+    response = stranger.get("/search?q=zebra+german&method=lora&language=fr")
     assert names(response) == []
     text = response.content.decode()
     assert "No adapter fits all of this" in text
-    assert "without words “zebra”" in text
-    assert "without method “lora”" in text
+    assert "Nor does one fit when a single condition is dropped" in text
+    text = html.unescape(stranger.get("/search?q=zebra+german&method=lora").content.decode())
+    assert 'href="/search?q=german&method=lora">without zebra</a> <span class="quiet tabular">1<' in text
+    assert "without method:lora" not in text, "that would find nothing either"
+
+
+def test_nothing_found_shows_what_is_spelled_nearly_alike(published, stranger):
+    text = html.unescape(stranger.get("/search?q=germann&method=lora").content.decode())
+    assert "Did you mean" in text
+    assert 'href="/search?q=german&method=lora"' in text
 
 
 def test_pages_follow_each_other_without_gap_or_repetition(catalog, stranger):
