@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
+from typing import Any
 
 from catalog.accounts.querysets import Actor
 from catalog.counting import bounded
@@ -104,5 +105,5 @@ def _respelled(query: SearchQuery) -> Iterator[Meant]:
         yield Meant(f'"{phrase}"', phrase, loose)
 
 
-def _changed(field: str, value: str) -> dict[str, str]:
+def _changed(field: str, value: str) -> dict[str, Any]:
     return {field: value}
