@@ -14,7 +14,7 @@ _MAX_PARTS = 1_000
 def direct_for(upload: Upload, file: UploadFile) -> DirectTransfer | None:
     """How this file reaches the store by itself; None if it passes through the hub: one part is not worth the trip."""
     direct = blob_store().direct
-    if direct is None or file.size_bytes <= max(upload.part_size_bytes, direct.min_part_bytes):
+    if direct is None or not upload.is_direct or file.size_bytes <= max(upload.part_size_bytes, direct.min_part_bytes):
         return None
     return direct
 

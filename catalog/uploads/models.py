@@ -27,6 +27,8 @@ class Upload(models.Model):
     message = models.TextField(blank=True)
     metadata = models.JSONField(default=dict)
     part_size_bytes = models.PositiveIntegerField()
+    # Whether large files may go to the store itself; a browser may be kept out there.
+    is_direct = models.BooleanField(default=True, db_default=True)
     state = models.CharField(max_length=16, choices=UploadState, default=UploadState.OPEN)
     finishing_since = models.DateTimeField(null=True, blank=True)
     revision = models.ForeignKey(

@@ -40,8 +40,11 @@ def open_upload(
     version: str = "",
     message: str = "",
     visibility: str = Visibility.PUBLIC,
+    is_direct: bool = True,
 ) -> Upload | Revision:
     """Announce a push. Answers the published revision instead when exactly these files are already published so.
+
+    Without ``is_direct`` every byte passes through the hub, whatever the store could take itself.
 
     Raises:
         InvalidInput, Unprocessable, TooLarge, NotFound, NotPermitted, Conflict: before any byte is sent.
@@ -71,6 +74,7 @@ def open_upload(
             message=message[:5000],
             metadata=checked.__dict__,
             part_size_bytes=settings.HUB_PART_SIZE_BYTES,
+            is_direct=is_direct,
             created_by=actor,
             expires_at=timezone.now() + timedelta(hours=settings.HUB_UPLOAD_HOURS),
         )

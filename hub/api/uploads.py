@@ -99,6 +99,7 @@ class UploadInput(Input):
     citation = serializers.CharField(max_length=8000, allow_blank=True, default="")
     message = serializers.CharField(max_length=5000, allow_blank=True, default="")
     visibility = serializers.ChoiceField(Visibility.values, default="public")
+    is_direct = serializers.BooleanField(default=True)
     files = AnnouncedInput(many=True)
 
 
