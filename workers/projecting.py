@@ -57,7 +57,7 @@ class ProjectRevision:
                 "heads_dtype": None if options["heads"] == "as_they_are" else options["heads"],
                 "settings": member.settings,
                 "coefficients": options["coefficients"],
-                "rank": options["rank"] if options["method"] == "individual" else None,
+                "rank": options["rank"] if options["method"] == "individual" else options.get("member_rank"),
                 "threads": settings.HUB_EVALUATION_THREADS,
                 "out": str(scratch / "member.safetensors"),
                 "revision_id": found.revision.pk,

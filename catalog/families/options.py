@@ -35,6 +35,7 @@ _WHOLE: dict[str, tuple[int | None, int, int]] = {
     "rank": (None, 1, 4096),
     "bytes": (None, 1, 1 << 50),
     "clusters": (None, 1, 1000),
+    "member_rank": (None, 1, 4096),
     "seed": (0, 0, (1 << 32) - 1),
     "refit_after": (None, 1, 10_000),
 }
@@ -44,19 +45,25 @@ _SHARES: dict[str, tuple[float | None, float, float]] = {
     "largest_drop": (USUAL_DROP, 0.0, 1e9),
     "most_negative_flips": (None, 0.0, 1.0),
 }
+_WITHOUT_MEMBER_RANK = {
+    "jd_diag": "a member is one diagonal",
+    "individual": "its rank is the members' own already",
+}
 NAMES = (*_CHOICES, *_WHOLE, *_SHARES)
 
 
 def read_options(given: dict[str, Any]) -> dict[str, Any]:
     """The options in full.
 
-    ``dtype`` is how the basis is stored, ``coefficients`` and ``heads`` how a member's are. ``member_error`` is the
+    ``dtype`` is how the basis is stored, ``coefficients`` and ``heads`` how a member's are. ``member_rank`` cuts every
+    member's update to that rank before it is projected. ``member_error`` is the
     largest relative squared error with which a member is given out compressed; ``largest_drop`` and
     ``most_negative_flips`` are the limits of the gate, null for none. ``refit_after`` asks for the next basis by itself
     when so many members wait for one.
 
     Raises:
-        InvalidInput: ``unknown_field``, a wrong type, out of range, or more than one of rank, bytes and error.
+        InvalidInput: ``unknown_field``, a wrong type, out of range, more than one of rank, bytes and error,
+            or ``member_rank`` for a method whose coefficients have no rank of their own.
     """
     for name in given:
         if name not in NAMES:
@@ -78,6 +85,9 @@ def read_options(given: dict[str, Any]) -> dict[str, Any]:
         raise InvalidInput(
             detail=f"{found['method']} has no clusters", field="options", hint="Choose the method clustered."
         )
+    if found["member_rank"] is not None and found["method"] in _WITHOUT_MEMBER_RANK:
+        why = _WITHOUT_MEMBER_RANK[found["method"]]
+        raise InvalidInput(detail=f"{found['method']} takes no member_rank: {why}", field="options")
     return found
 
 

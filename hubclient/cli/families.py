@@ -23,8 +23,11 @@ Rank = Annotated[int | None, typer.Option(min=1, help="Shared rank k; or give --
 Bytes = Annotated[int | None, typer.Option("--bytes", min=1, help="Bytes of basis and members together.")]
 Error = Annotated[float | None, typer.Option(min=0, max=1, help="Mean relative squared error of every module.")]
 Clusters = Annotated[int | None, typer.Option(min=1, help="Clusters, for the method clustered.")]
-Dtype = Annotated[str | None, typer.Option(help="How the basis is stored: float32, float16, bfloat16, int8 or int4.")]
+Dtype = Annotated[
+    str | None, typer.Option(help="How the basis is stored: float32, float16, bfloat16, int8, int4 or int1.")
+]
 Coefficients = Annotated[str | None, typer.Option(help="How coefficients are stored; as for --dtype.")]
+MemberRank = Annotated[int | None, typer.Option(min=1, help="Cut each member to this rank before it is projected.")]
 Heads = Annotated[str | None, typer.Option(help="How heads are stored: as_they_are (usual), or as for --dtype.")]
 
 
@@ -49,6 +52,7 @@ def create(
     clusters: Clusters = None,
     dtype: Dtype = None,
     coefficients: Coefficients = None,
+    member_rank: MemberRank = None,
     heads: Heads = None,
     summary: Annotated[str, typer.Option(help="One sentence.")] = "",
     is_private: Annotated[bool, typer.Option("--private/--public", help="Who sees the family.")] = False,
@@ -58,7 +62,7 @@ def create(
     """Make a family. Example: hubclient family create team/films --base gpt2 --adapter team/a --adapter team/b"""
     given = {
         "method": method, "rank": rank, "bytes": size, "error": error, "clusters": clusters, "dtype": dtype,
-        "coefficients": coefficients, "heads": heads,
+        "coefficients": coefficients, "member_rank": member_rank, "heads": heads,
     }  # fmt: skip
     with open_hub(url) as hub:
         made = hub.create_family(
@@ -207,6 +211,7 @@ def compress(
     clusters: Clusters = None,
     dtype: Dtype = None,
     coefficients: Coefficients = None,
+    member_rank: MemberRank = None,
     heads: Heads = None,
     seed: Annotated[int | None, typer.Option(min=0, help="0 when left out.")] = None,
     queue: Annotated[str | None, typer.Option(help="cpu (usual) or gpu.")] = None,
@@ -219,7 +224,7 @@ def compress(
     """Make the next basis of a family. Example: hubclient compress team/films --method jd_full --rank 16"""
     options = {
         "method": method, "rank": rank, "bytes": size, "error": error, "clusters": clusters, "dtype": dtype,
-        "coefficients": coefficients, "heads": heads, "seed": seed, "queue": queue,
+        "coefficients": coefficients, "member_rank": member_rank, "heads": heads, "seed": seed, "queue": queue,
     }  # fmt: skip
     with open_hub(url) as hub, output.progress("Compressing", is_bytes=False, is_quiet=is_json) as call:
         basis = hub.compress(

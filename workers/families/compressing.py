@@ -64,7 +64,13 @@ class Compression:
             heads += head_bytes(member.head_shapes(), self._options["heads"], member.head_bytes())
         names = ("method", "dtype", "coefficients")
         options = {name: self._options[name] for name in names}
-        return Sizing(**options, modules=self._modules, clusters=tuple(clusters), head_bytes=heads)
+        return Sizing(
+            **options,
+            modules=self._modules,
+            clusters=tuple(clusters),
+            head_bytes=heads,
+            member_rank=self._options.get("member_rank"),
+        )
 
     def _rank(self, sizing: Sizing) -> int | None:
         """The shared rank; None where every module finds its own for an error."""
@@ -108,6 +114,7 @@ class Compression:
         options = {
             "rank": rank,
             "error": self._options["error"],
+            "member_rank": self._options.get("member_rank"),
             "assignment": clusters if self._options["method"] == "clustered" else None,
         }
         for group in _groups(todo):

@@ -38,7 +38,8 @@ def fit_modules(argument: Mapping[str, Any], report: Report) -> dict[str, Any]:
 
     ``argument``: ``file``, ``members`` (how many), ``modules`` [{``name``, ``d_out``, ``d_in``, ``kind``, ``window``,
     ``pairs`` {place: pair}, ``part`` (where to write it), ``curve`` (ranks to try besides)}], ``method``, ``rank`` or
-    ``error``, ``assignment``, ``dtype``, ``coefficients``, ``seed``, ``base_model``, ``device``, ``threads``.
+    ``error``, ``member_rank`` (or None), ``assignment``, ``dtype``, ``coefficients``, ``seed``, ``base_model``,
+    ``device``, ``threads``.
     """
     torch.set_num_threads(int(argument.get("threads") or 1))
     device = _device(argument)
@@ -121,7 +122,7 @@ def _fitted(work: Work, module: Mapping[str, Any], argument: Mapping[str, Any]) 
     kept = [
         _rounded(one, argument["coefficients"])
         for one in project_module(
-            basis, name, updates, clusters=argument.get("assignment"), ranks=fit.member_ranks or None
+            basis, name, updates, clusters=argument.get("assignment"), ranks=_ranks(fit.member_ranks, updates, argument)
         )
     ]
     write_part(part, name, method, basis.modules[name], kept, kind=module["kind"], window=module["window"])
@@ -137,6 +138,15 @@ def _fitted(work: Work, module: Mapping[str, Any], argument: Mapping[str, Any]) 
         "curve": [[float(found.mean()), float(found.max())] for found in tried],
         "seconds": round(perf_counter() - start, 3),
     }
+
+
+def _ranks(
+    fitted: Sequence[int], updates: Sequence[LowRankUpdate], argument: Mapping[str, Any]
+) -> Sequence[int] | None:
+    """The rank that each member keeps; None for its own."""
+    if (most := argument.get("member_rank")) is not None:
+        return [min(update.rank, most) for update in updates]
+    return fitted or None
 
 
 def _as_stored(

@@ -17,7 +17,7 @@ def project_revision(argument: Mapping[str, Any], report: Report) -> dict[str, A
     """Write the coefficients into ``out`` and say what the basis misses of them.
 
     ``argument``: ``basis``, ``file`` and ``modules`` (as of ``fit_modules``, with one member), ``heads`` (a file or
-    None), ``heads_dtype`` (or None), ``settings``, ``coefficients``, ``rank`` (of an individual member), ``out``.
+    None), ``heads_dtype`` (or None), ``settings``, ``coefficients``, ``rank`` (that it is cut to, or None), ``out``.
     """
     report(0.0, "projecting")
     basis = read_basis(Path(argument["basis"]))

@@ -36,6 +36,7 @@ class Sizing:
     modules: Sequence[ModuleSize]
     clusters: tuple[int, ...]
     head_bytes: int
+    member_rank: int | None = None
 
     def bytes_at(self, rank: int) -> int:
         """Bytes of basis and coefficients at the shared rank ``rank``, files' headers included (rounded up)."""
@@ -78,7 +79,7 @@ class Sizing:
             return min(own, rank) * (module.d_out + module.d_in)
         if self.method == "jd_diag":
             return width
-        kept = min(own, width)
+        kept = min(own, width, self.member_rank or own)
         loadings = 2 * width * kept
         return loadings if self.method == "eigenlorax" else min(width * width, loadings)
 

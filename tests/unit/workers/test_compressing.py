@@ -52,6 +52,7 @@ METHODS = [
     {"method": "jd_full", "rank": 16},
     {"method": "jd_diag", "rank": 32},
     {"method": "clustered", "clusters": 2, "rank": 8},
+    pytest.param({"method": "jd_full", "rank": 16, "member_rank": 4}, id="members cut to rank 4"),
     pytest.param({"method": "eigenlorax", "rank": 16}, marks=pytest.mark.literature("EigenLoRAx"), id="eigenlorax"),
     {"method": "individual", "rank": 4},
 ]
@@ -318,3 +319,11 @@ def test_narrow_coefficients_take_fewer_bytes_and_say_what_they_miss(owner, tmp_
         A, B = factors(seed, module)
         missed, total = missed + float((found - B @ A).square().sum()), total + float((B @ A).square().sum())
     assert missed / total == pytest.approx(fit.relative_squared_error, rel=0.1)
+
+
+def test_members_cut_to_a_rank_take_fewer_bytes_and_say_what_they_miss(owner):
+    family = make_family(owner)
+    whole, cut = compressed(owner, family, rank=16), compressed(owner, family, rank=16, member_rank=1)
+    for before, after in zip(whole.fits.all(), cut.fits.all(), strict=True):
+        assert after.size_bytes < before.size_bytes
+        assert after.relative_squared_error > before.relative_squared_error
