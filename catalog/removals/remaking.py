@@ -12,31 +12,18 @@ from catalog.derivations.merging import AskedMerge, request_merge
 from catalog.derivations.models import Derivation, DerivationKind, Parent
 from catalog.derivations.targets import Target
 from catalog.errors import DomainError
-from catalog.families.models import Family
-from catalog.families.requesting import request_basis
 from catalog.removals.models import Removal, Withdrawal
+from catalog.removals.refitting import refit_families
 
 
 def remake(removal: Removal, withdrawals: list[Withdrawal]) -> list[dict[str, Any]]:
     """Ask for each; what was asked for (``asked``), or why it was not (``left``)."""
     families = {row.basis.family_id: row.basis.family for row in withdrawals if row.basis is not None}
-    asked = [_refit(removal, family) for family in families.values()]
+    asked = refit_families(families.values(), reason=f"without {removal.subject}, which was removed")
     gone = {row.revision_id for row in withdrawals}
     related = ("target__namespace", "revision__version", "revision__adapter__namespace", "requested_by")
     merges = Derivation.objects.filter(revision__in=gone, kind=DerivationKind.MERGE).select_related(*related)
     return asked + [_merge_again(removal, merge, gone) for merge in merges.order_by("pk") if _was_offered(merge)]
-
-
-def _refit(removal: Removal, family: Family) -> dict[str, Any]:
-    line: dict[str, Any] = {"kind": "basis", "of": family.full_name}
-    if family.deleted_at is not None:
-        return line | _left("the family was deleted")
-    try:
-        with transaction.atomic():
-            basis = request_basis(None, family, reason=f"without {removal.subject}, which was removed")
-    except DomainError as refusal:
-        return line | _left(refusal.detail)
-    return line | {"outcome": "asked", "name": str(basis), "job": str(basis.job_id)}
 
 
 def _merge_again(removal: Removal, merge: Derivation, gone: set[int | None]) -> dict[str, Any]:

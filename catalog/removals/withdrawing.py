@@ -8,8 +8,10 @@ from catalog.accounts.services import require_role
 from catalog.adapters.models import Adapter, Revision, RevisionState, VersionState
 from catalog.adapters.releasing import release_files
 from catalog.errors import Conflict, InvalidInput, NotFound
+from catalog.families.models import BasisState, Family
 from catalog.removals.cascading import Withdrawn, withdraw_all
 from catalog.removals.models import Derived
+from catalog.removals.refitting import refit_families
 from catalog.reviews.audit import record
 from catalog.search.services import index_adapter
 
@@ -38,14 +40,16 @@ def withdraw_version(
             f"{adapter.full_name}@{name} is {version.revision.state} and was never published",
             hint="Reject it, or cancel its validation.",
         )
-    return withdraw_all(actor, [version.revision], reason=reason.strip(), derived=derived)
+    done = withdraw_all(actor, [version.revision], reason=reason.strip(), derived=derived)
+    return _refitted(done, f"{adapter.full_name}@{name}")
 
 
 @transaction.atomic
 def withdraw_adapter(actor: User, adapter: Adapter, *, reason: str, derived: str = Derived.WITHDRAW) -> Withdrawn:
     """The same for every version and draft. The name stays, and new versions may be pushed. Raises as for one."""
     _check(actor, adapter, reason, derived)
-    return withdraw_all(actor, present_revisions(adapter), reason=reason.strip(), derived=derived)
+    done = withdraw_all(actor, present_revisions(adapter), reason=reason.strip(), derived=derived)
+    return _refitted(done, adapter.full_name)
 
 
 @transaction.atomic
@@ -69,7 +73,7 @@ def delete_adapter(actor: User, adapter: Adapter, *, reason: str = "", derived: 
     index_adapter(locked)
     record(actor, "delete", locked, before="live", after="deleted", note=reason.strip())
     adapter.refresh_from_db()
-    return done
+    return _refitted(done, adapter.full_name)
 
 
 def present_revisions(adapter: Adapter) -> list[Revision]:
@@ -81,6 +85,14 @@ def present_revisions(adapter: Adapter) -> list[Revision]:
 def require_owner(actor: User, adapter: Adapter, what: str) -> None:
     """Raise NotPermitted unless ``actor`` owns the adapter's namespace: none of this can be undone."""
     require_role(actor, adapter.namespace, (Role.OWNER,), what)
+
+
+def _refitted(done: Withdrawn, what: str) -> Withdrawn:
+    """The other members' compressed pulls shall not wait for somebody to think of it."""
+    lost = [basis for basis in done.bases if basis.state in (BasisState.READY, BasisState.WAITING)]
+    bare = Family.objects.filter(pk__in=[basis.family_id for basis in lost], current=None).select_related("namespace")
+    done.refits = refit_families(bare, reason=f"without {what}, which was withdrawn")
+    return done
 
 
 def _check(actor: User, adapter: Adapter, reason: str, derived: str) -> None:

@@ -20,11 +20,11 @@ def hold_basis(
     *,
     fitted: list[Revision],
     projected: list[Revision],
-    name: str = "family",
+    family: Family | None = None,
 ) -> Basis:
-    """A ready basis of a public family in the namespace of the first member, with coefficients for all of them."""
+    """A ready basis with coefficients for all of them: of ``family``, or of a public one made where the first is."""
     namespace = fitted[0].adapter.namespace
-    family = Family.objects.create(namespace=namespace, name="family", base_model=base, created_by=owner)
+    family = family or Family.objects.create(namespace=namespace, name="family", base_model=base, created_by=owner)
     stored = _stored(folder, f"{family} basis")
     basis = Basis.objects.create(
         family=family,
@@ -37,7 +37,7 @@ def hold_basis(
     )
     for revision in (*fitted, *projected):
         coefficients = _stored(folder, f"{family} {revision}")
-        Member.objects.create(family=family, adapter=revision.adapter, consent=Consent.GIVEN)
+        Member.objects.get_or_create(family=family, adapter=revision.adapter, defaults={"consent": Consent.GIVEN})
         Fit.objects.create(
             basis=basis,
             revision=revision,

@@ -31,6 +31,7 @@ from tests.unit.catalog.factories import (
     push,
     together,
 )
+from tests.unit.catalog.families import make_family
 
 pytestmark = pytest.mark.django_db
 ANYBODY = AnonymousUser()
@@ -218,6 +219,25 @@ def test_a_basis_that_was_fitted_to_it_goes_with_the_coefficients_of_all(owner, 
     assert Family.objects.get().current is None
     files = Withdrawal.objects.get(basis=basis).files.values_list("path", flat=True)
     assert len(files) == 3, "the basis and the coefficients of both"
+    [line] = done.refits
+    assert (line["kind"], line["of"]) == ("basis", "lab/family")
+    assert line["outcome"] == "left"
+    assert "no member of lab/family can be compressed" in line["why"]
+
+
+def test_the_members_that_are_left_get_a_basis_of_their_own_without_anybody_asking(owner, tmp_path):
+    family = make_family(owner, 3)
+    members = [member.adapter for member in family.members.order_by("pk")]
+    fitted = [adapter.default_version.revision for adapter in members]
+    basis = hold_basis(owner, family.base_model, tmp_path, fitted=fitted, projected=[], family=family)
+    name = members[0].default_version.name
+    done = withdraw_version(owner, members[0], name, reason="wrong")
+    asked = Basis.objects.exclude(pk=basis.pk).get()
+    assert [(line["outcome"], line["name"]) for line in done.refits] == [("asked", str(asked))]
+    assert (asked.state, asked.requested_by) == ("waiting", None)
+    assert asked.reason == f"without {members[0]}@{name}, which was withdrawn"
+    assert [row["adapter"] for row in asked.recipe["members"]] == [str(adapter) for adapter in members[1:]]
+    assert asked.recipe["options"]["rank"] == 4
 
 
 def test_what_was_only_projected_left_no_trace_in_a_basis(owner, parent, basis):
