@@ -15,6 +15,8 @@ from catalog.names import fold
 from catalog.search.fitting import digests_that_fit
 from catalog.search.models import LABEL_SIGNS, EntryScore
 from catalog.search.query import ANY_OF, MARKS, NUMBER_FILTERS, WORD_FILTERS, SearchQuery
+from catalog.taxonomy.domains import find_domain
+from catalog.taxonomy.tasks import canonical_task
 
 NOTHING = Q(pk__in=[])
 _MARKS = {
@@ -139,16 +141,21 @@ def _equal(column: str) -> Callable[[str], Q]:
     return lambda value: Q(**{column: value.casefold()})
 
 
+def _domain(value: str) -> Q:
+    known = find_domain(value)
+    return Q(domain=known.id if known else value.casefold())
+
+
 _WORDS: dict[str, Callable[[str], Q]] = {
     "base": _base,
     "architecture": _equal("architecture"),
     "method": _equal("method"),
-    "task": _equal("task"),
+    "task": lambda value: Q(task=canonical_task(value)),
     "language": _label("language"),
     "license": lambda value: Q(license__iexact=value),
     "tag": _label("tag"),
     "namespace": _namespace,
-    "domain": _equal("domain"),
+    "domain": _domain,
     "modality": _equal("modality"),
 }
 _OTHERS: dict[str, Callable[[str], Q]] = {"text": _word, "phrase": _phrase, "fits": _fits, "is": _mark}

@@ -16,6 +16,7 @@ class SearchEntry(models.Model):
     """
 
     adapter = models.OneToOneField("adapters.Adapter", null=True, on_delete=models.CASCADE, related_name="entry")
+    record = models.OneToOneField("records.Record", null=True, on_delete=models.CASCADE, related_name="entry")
     revision = models.ForeignKey("adapters.Revision", null=True, on_delete=models.CASCADE, related_name="+")
     namespace = models.ForeignKey(
         "accounts.Namespace", null=True, on_delete=models.CASCADE, related_name="+", db_index=False
@@ -57,6 +58,11 @@ class SearchEntry(models.Model):
             models.Index(Upper("license"), F("downloads").desc(), F("id").desc(), name="entry_by_license"),
             models.Index(fields=["-downloads", "-id"], name="entry_by_downloads"),
             models.Index(fields=["-published_at", "-id"], name="entry_by_date"),
+        ]
+        constraints = [
+            models.CheckConstraint(
+                condition=Q(adapter__isnull=False) ^ Q(record__isnull=False), name="entry_of_an_adapter_or_a_record"
+            )
         ]
 
     def __str__(self) -> str:

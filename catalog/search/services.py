@@ -6,6 +6,8 @@ from django.utils import timezone
 from catalog.adapters.models import Adapter, Revision
 from catalog.fits.queries import shape_digest_of
 from catalog.search.models import LABEL_SIGNS, DownloadCount, SearchEntry, SearchText
+from catalog.taxonomy.domains import domains_of, main_modality
+from catalog.taxonomy.tasks import canonical_task
 
 
 def index_adapter(adapter: Adapter) -> None:
@@ -29,9 +31,9 @@ def index_adapter(adapter: Adapter) -> None:
         "shape_digest": shape_digest_of(revision),
         "method": revision.method,
         "rank": revision.rank,
-        "task": revision.task,
-        "languages": _padded(revision.languages),
-        "tags": _padded(revision.tags),
+        **taxonomy_of(revision.task, revision.tags),
+        "languages": padded(revision.languages),
+        "tags": padded(revision.tags),
         "license": revision.license,
         "size_bytes": revision.size_bytes,
         "published_at": revision.published_at or timezone.now(),
@@ -40,22 +42,30 @@ def index_adapter(adapter: Adapter) -> None:
     entry, _ = SearchEntry.objects.update_or_create(
         adapter=adapter, defaults=shown, create_defaults={**shown, "downloads": carried}
     )
-    words = {"text": _text(adapter, revision), "labels": _labels(revision)}
+    words = {"text": _text(adapter, revision), "labels": labels_of(revision.tags, revision.languages)}
     SearchText.objects.update_or_create(entry=entry, defaults=words)
 
 
-def _padded(words: list[str]) -> str:
+def padded(words: list[str]) -> str:
     """``" de fr "``: a word is found by asking for it between blanks, and ``de`` does not find ``del``."""
     return f" {' '.join(words)} " if words else ""
 
 
-def _labels(revision: Revision) -> str:
-    tags = [f"{LABEL_SIGNS['tag']}{tag}" for tag in revision.tags]
-    # Whoever asks for de finds de-CH too.
-    parts = [tag.split("-") for tag in revision.languages]
+def labels_of(tags: list[str], languages: list[str]) -> str:
+    """What ``tag:`` and ``lang:`` ask for. Whoever asks for de finds de-CH too."""
+    parts = [tag.split("-") for tag in languages]
     sign = LABEL_SIGNS["language"]
-    languages = {sign + "-".join(words[: n + 1]) for words in parts for n in range(len(words))}
-    return _padded([*tags, *sorted(languages)]).casefold()
+    spoken = {sign + "-".join(words[: n + 1]) for words in parts for n in range(len(words))}
+    return padded([*(f"{LABEL_SIGNS['tag']}{tag}" for tag in tags), *sorted(spoken)]).casefold()
+
+
+def taxonomy_of(task: str, tags: list[str]) -> dict[str, str]:
+    """The columns ``task``, ``domain`` and ``modality``: one id for a task, whatever the uploader calls it."""
+    return {
+        "task": canonical_task(task)[:80],
+        "domain": next(iter(domains_of(task, tags)), ""),
+        "modality": main_modality(task),
+    }
 
 
 def _text(adapter: Adapter, revision: Revision) -> str:

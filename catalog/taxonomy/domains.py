@@ -65,6 +65,12 @@ def modalities_of(task: str) -> tuple[str, ...]:
     return tuple(dict.fromkeys([*known.inputs, *known.outputs])) if known else ()
 
 
+def main_modality(task: str) -> str:
+    """The modality that tells a task from one of text: the first that is not text, else ``text``; empty if unknown."""
+    named = modalities_of(task)
+    return next((word for word in named if word not in ("text", "embedding")), named[0] if named else "")
+
+
 def cautions_of(task: str, tags: Iterable[str]) -> tuple[str, ...]:
     """Why to handle an adapter with care: ``biometric``, ``voice``, ``misuse``."""
     known = find_task(task) if task else None
