@@ -50,7 +50,7 @@ def require_base(reference: str, *, field: str = "base") -> BaseModel:
 def bases_with_counts(query: str = "") -> QuerySet[BaseModel]:
     """Registered base models, each with ``adapters`` = published public adapters made for it."""
     found = BaseModel.objects.defer("config").annotate(
-        adapters=Count("entries", filter=Q(entries__is_public=True), distinct=True)
+        adapters=Count("entries", filter=Q(entries__is_public=True, entries__adapter__isnull=False), distinct=True)
     )
     for word in query.casefold().split():
         found = found.filter(Q(folded__contains=word) | Q(aliases__folded__contains=word)).distinct()

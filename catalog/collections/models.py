@@ -13,7 +13,7 @@ class Collection(Named):
     namespace = models.ForeignKey("accounts.Namespace", on_delete=models.PROTECT, related_name="collections")
     description = models.TextField(blank=True)
     number = models.PositiveIntegerField(default=0)
-    """Of the newest revision; 0 before the first item was added."""
+    """Of the newest revision."""
     created_by = models.ForeignKey("accounts.User", null=True, on_delete=models.SET_NULL, related_name="+")
     updated_at = models.DateTimeField(auto_now=True)
     deleted_at = models.DateTimeField(null=True, blank=True)
@@ -31,6 +31,8 @@ class CollectionRevision(models.Model):
     collection = models.ForeignKey(Collection, on_delete=models.CASCADE, related_name="revisions")
     number = models.PositiveIntegerField()
     message = models.CharField(max_length=300, blank=True)
+    summary = models.CharField(max_length=300, blank=True, db_default="")
+    description = models.TextField(blank=True, db_default="")
     author = models.ForeignKey("accounts.User", null=True, on_delete=models.SET_NULL, related_name="+")
     created_at = models.DateTimeField(auto_now_add=True)
 

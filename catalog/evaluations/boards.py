@@ -113,7 +113,11 @@ class Matrix:
 
 def matrix(actor: Actor, base: BaseModel) -> Matrix:
     """The most downloaded adapters of ``base`` by task and language, against the sets with most scores."""
-    entries = matching(SearchQuery(base=base.name), actor).select_related("namespace", "base_model")
+    entries = (
+        matching(SearchQuery(base=base.name), actor)
+        .filter(adapter__isnull=False)
+        .select_related("namespace", "base_model")
+    )
     found = list(entries.order_by("-downloads", "-id")[: MOST_ADAPTERS + 1])
     shown = sorted(found[:MOST_ADAPTERS], key=lambda entry: (entry.task, entry.languages, entry.full_name))
     sets = _sets_used_with(actor, base)

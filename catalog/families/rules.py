@@ -8,6 +8,7 @@ from catalog.adapters.querysets import AdapterQuerySet
 from catalog.errors import InvalidInput
 from catalog.families.models import Family
 from catalog.search.models import LABEL_SIGNS, SearchEntry
+from catalog.taxonomy.tasks import canonical_task
 
 NAMES = ("method", "task", "language", "tag", "name")
 _WORD = re.compile(r"[\w.+:/-]{1,80}")
@@ -34,8 +35,10 @@ def chosen_by_rule(family: Family) -> AdapterQuerySet:
         return Adapter.objects.none()
     entries = SearchEntry.objects.filter(namespace=family.namespace, base_model=family.base_model)
     rule = family.rule
-    exact = {"method": "method", "task": "task"}
-    entries = entries.filter(**{column: rule[name] for name, column in exact.items() if name in rule})
+    if "method" in rule:
+        entries = entries.filter(method=rule["method"])
+    if "task" in rule:
+        entries = entries.filter(task=canonical_task(rule["task"]))
     if "name" in rule:
         entries = entries.filter(adapter__name__istartswith=rule["name"])
     for name, sign in LABEL_SIGNS.items():

@@ -166,7 +166,9 @@ def revision_url(revision: Revision) -> str:
 
 @register.filter
 def entry_url(entry: SearchEntry | Listed) -> str:
-    """The page of a search entry's adapter."""
+    """The page of a search entry's adapter, or of its record."""
+    if entry.adapter_id is None:
+        return reverse("record", args=entry.full_name.split("/", 1))
     return reverse("adapter", args=entry.full_name.split("/", 1))
 
 

@@ -107,7 +107,8 @@ def _near(user: User, revision: Revision) -> list[SearchEntry]:
     if revision.base_model is None:
         return []
     query = SearchQuery(base=str(revision.base_model), method=revision.method)
-    near = matching(query, user).exclude(adapter=revision.adapter).select_related("base_model", "namespace")
+    near = matching(query, user).filter(adapter__isnull=False).exclude(adapter=revision.adapter)
+    near = near.select_related("base_model", "namespace")
     return list(near.order_by("-downloads", "-id")[:MOST_NEAR])
 
 

@@ -51,6 +51,7 @@ class EntryOutput(Output):
     size_bytes = serializers.IntegerField()
     downloads = serializers.IntegerField()
     published_at = serializers.DateTimeField()
+    is_elsewhere = serializers.BooleanField()
 
     def get_base_model(self, entry: Listed) -> dict[str, str] | None:
         """Id and revision of the base model."""
@@ -85,6 +86,7 @@ class EntryOutput(Output):
             "size_bytes": entry.size_bytes,
             "downloads": entry.downloads,
             "published_at": entry.published_at.isoformat().replace("+00:00", "Z"),
+            "is_elsewhere": entry.is_elsewhere,
         }
 
 

@@ -8,6 +8,7 @@ from hub.api import (
     adapters,
     badges,
     base_models,
+    collections,
     comparisons,
     compressed,
     derivations,
@@ -24,6 +25,7 @@ from hub.api import (
     merges,
     namespaces,
     policies,
+    records,
     reductions,
     removals,
     resolve,
@@ -31,6 +33,7 @@ from hub.api import (
     searching,
     side_by_side,
     similarity,
+    taxonomy,
     trainings,
     uncertainty,
     uploads,
@@ -46,6 +49,7 @@ _SET = "evaluation-sets/<str:namespace>/<str:name>"
 _SET_REVISION = f"{_SET}/revisions/<int:number>"
 _FAMILY = "families/<str:namespace>/<str:name>"
 _BASIS = f"{_FAMILY}/bases/<int:number>"
+_COLLECTION = "collections/<str:namespace>/<str:name>"
 _UPLOAD = "uploads/<uuid:upload_id>"
 
 urlpatterns = [
@@ -67,6 +71,15 @@ urlpatterns = [
     path("namespaces/<str:name>/members/<str:username>", namespaces.MemberView.as_view()),
     path("namespaces/<str:name>/policies", policies.PoliciesView.as_view()),
     path("namespaces/<str:name>/policies/<int:policy_id>", policies.PolicyView.as_view()),
+    path("taxonomy", taxonomy.TaxonomyView.as_view()),
+    path("collections", collections.CollectionsView.as_view()),
+    path(_COLLECTION, collections.CollectionView.as_view()),
+    path(f"{_COLLECTION}/items", collections.CollectionItemsView.as_view()),
+    path(f"{_COLLECTION}/revisions", collections.CollectionRevisionsView.as_view()),
+    path(f"{_COLLECTION}/revisions/<int:number>", collections.CollectionRevisionView.as_view()),
+    path(f"{_COLLECTION}/diff", collections.CollectionDiffView.as_view()),
+    path("records", records.RecordsView.as_view()),
+    path("records/<str:source>/<path:record_path>", records.RecordView.as_view()),
     path("base-models", base_models.BaseModelsView.as_view()),
     path("base-models/<path:base_id>/shapes", base_models.BaseModelShapesView.as_view()),
     path("base-models/<path:base_id>/config", base_models.BaseModelConfigView.as_view()),

@@ -43,9 +43,8 @@ class Command(BaseCommand):
 
     def _tell(self, report: Report, *, is_dry_run: bool, with_notes: bool) -> None:
         kept = "would be kept" if is_dry_run else "kept"
-        self.stdout.write(
-            f"{report.taken} records {kept}: {report.created} new, {report.updated} changed, {report.unchanged} as they were"
-        )
+        counts = f"{report.created} new, {report.updated} changed, {report.unchanged} as they were"
+        self.stdout.write(f"{report.taken} records {kept}: {counts}")
         self.stdout.write(f"{len(report.refused)} rows could not be taken")
         for row in report.refused[:MOST_SHOWN]:
             self.stdout.write(f"  {row.where}: {row.code}: {row.detail}")
