@@ -24,7 +24,7 @@ def find_collections(actor: Actor, *, text: str = "", namespace: str = "") -> Co
 
 
 def get_collection(actor: Actor, full_name: str) -> Collection:
-    """The collection, if ``actor`` may see it; absent and private look alike. Raises NotFound ``collection_not_found``."""
+    """The collection. Raises NotFound ``collection_not_found``, whether it is absent or hidden from ``actor``."""
     found = Collection.objects.named(full_name).visible_to(actor).select_related("namespace").first()
     if found is None:
         raise NotFound(

@@ -291,5 +291,3 @@ class CollectionDiffView(APIView):
 def _content(request: Request, collection: Collection, number: int | None) -> Response:
     revision = get_collection_revision(collection, number)
     return Response(CollectionContentOutput(revision, context={"viewer": request.user}).data)
-
-
