@@ -76,7 +76,7 @@ def _claim(found: Found, data: dict[str, Any], path: str, reader: Reader) -> Cla
         method=method,
         task=task,
         languages=languages,
-        tags=_tags(data, reader),
+        tags=_tags(data, path, reader),
         license=_license(data.get("license"), reader),
         default_version=default,
         versions=versions,
@@ -227,12 +227,13 @@ def _license(given: Any, reader: Reader) -> str:
         return ""
 
 
-def _tags(data: dict[str, Any], reader: Reader) -> list[str]:
-    """The sub-task and the source's own tags, as words."""
+def _tags(data: dict[str, Any], path: str, reader: Reader) -> list[str]:
+    """The sub-task, the organisation and the source's own tags, as words."""
     given = data.get("tags")
     listed = given if isinstance(given, list) else [given] if isinstance(given, str) else []
     words = [
-        word_of(reader.line(word, "tags", most=80)) for word in [data.get("subtask"), data.get("org"), *listed[:50]]
+        word_of(reader.line(word, "tags", most=80))
+        for word in [data.get("subtask"), path.rpartition("/")[0], *listed[:50]]
     ]
     known = find_task(reader.line(data.get("task"), "task"))
     return list(dict.fromkeys(word for word in words if word and (known is None or word != known.id)))

@@ -59,7 +59,9 @@ def import_entries(path: Path, *, is_dry_run: bool = False) -> Report:
     """
     if not path.exists():
         raise FileNotFoundError(path)
-    report, seen, waiting = Report(), {}, []
+    report = Report()
+    seen: dict[tuple[str, str], tuple[str, str]] = {}
+    waiting: list[tuple[Claim, Found]] = []
     for found in entries_in(path):
         try:
             claim = read_entry(found)
