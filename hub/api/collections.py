@@ -229,7 +229,7 @@ class CollectionItemsView(APIView):
         actor = actor_of(request)
         collection = get_collection(actor, f"{namespace}/{name}")
         body = read(CollectionChangeInput, request)
-        said = {"message": body["message"], "expected": body.get("expected")}
+        said: dict[str, Any] = {"message": body["message"], "expected": body.get("expected")}
         changes = [bool(body["add"]), bool(body["remove"]), "item" in body]
         if sum(changes) != 1:
             raise InvalidInput(detail="one of add, remove and item is needed", field="add")
@@ -238,8 +238,8 @@ class CollectionItemsView(APIView):
         elif body["remove"]:
             made = remove_items(actor, collection, body["remove"], **said)
         else:
-            where = {"position": body.get("position"), "note": body.get("note")}
-            made = change_item(actor, collection, body["item"], **where, **said)
+            position, note = body.get("position"), body.get("note")
+            made = change_item(actor, collection, body["item"], position=position, note=note, **said)
         return _content(request, collection, made.number)
 
 

@@ -30,7 +30,7 @@ class RecordRowOutput(Output):
     """A record of a listing. Nothing of it was checked here."""
 
     full_name = serializers.CharField()
-    source = serializers.CharField()
+    source = serializers.CharField()  # type: ignore[assignment]
     path = serializers.CharField()
     state = serializers.SerializerMethodField()
     summary = serializers.CharField()

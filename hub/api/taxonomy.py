@@ -1,5 +1,6 @@
 """``/taxonomy``: the words of this hub for tasks, domains, modalities, methods, languages and licences."""
 
+from collections.abc import Callable
 from dataclasses import asdict
 from typing import Any
 
@@ -21,7 +22,7 @@ class WordOutput(Output):
     """A word with an id that stays."""
 
     id = serializers.CharField()
-    label = serializers.CharField()
+    label = serializers.CharField()  # type: ignore[assignment]
     about = serializers.CharField()
     aliases = serializers.ListField(child=serializers.CharField())
 
@@ -29,7 +30,7 @@ class WordOutput(Output):
 class TaskOutput(WordOutput):
     """A task: ``parent`` is what it is a kind of; ``inputs`` and ``outputs`` are modalities."""
 
-    parent = serializers.CharField(allow_blank=True)
+    parent = serializers.CharField(allow_blank=True)  # type: ignore[assignment]
     inputs = serializers.ListField(child=serializers.CharField())
     outputs = serializers.ListField(child=serializers.CharField())
     domains = serializers.ListField(child=serializers.CharField())
@@ -63,7 +64,7 @@ class TermsOutput(Output):
     """What a licence lets people do, as far as this hub knows."""
 
     id = serializers.CharField()
-    label = serializers.CharField()
+    label = serializers.CharField()  # type: ignore[assignment]
     commercial = serializers.BooleanField()
     derivatives = serializers.BooleanField()
     share_alike = serializers.BooleanField()
@@ -86,7 +87,12 @@ class TaxonomyView(APIView):
     @extend_schema(summary="Words for tasks, domains, methods and languages", responses=TaxonomyOutput)
     def get(self, request: Request) -> Response:
         refuse_unknown_parameters(request, set())
-        listed = {"tasks": all_tasks, "domains": all_domains, "modalities": all_modalities, "methods": all_methods}
+        listed: dict[str, Callable[[], tuple[Any, ...]]] = {
+            "tasks": all_tasks,
+            "domains": all_domains,
+            "modalities": all_modalities,
+            "methods": all_methods,
+        }
         body: dict[str, Any] = {name: [asdict(row) for row in rows()] for name, rows in listed.items()}
         body["languages"] = [
             {"tag": tag, "name": name, "own_name": own_name(tag)} for tag, name in all_languages().items()
