@@ -5,6 +5,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from django.utils.translation import gettext, ngettext
+
 from catalog.adapters.models import Revision
 
 # Key in ``Revision.facts`` and its title, in the order of the page.
@@ -117,17 +119,30 @@ def fit_of(revision: Revision) -> Fit:
     """Whether the base model was confirmed by shapes, contradicted, or not checked."""
     base = revision.facts.get("base") or {} if isinstance(revision.facts, dict) else {}
     checked = base.get("checked_tensors")
-    source = {"option": "declared at push", "config": "declared in the config", "card": "declared in the card"}
     if base.get("confirmed") is True:
-        count = f"{checked:,} tensors" if isinstance(checked, int) and checked else "every tensor"
-        return Fit("fits", "good", f"{count} checked against its shapes, from the file")
-    if base.get("confirmed") is False:
-        return Fit("does not fit", "bad", "the shapes of the file are not those of this model")
-    if base.get("declared"):
-        return Fit(
-            "not checked", "warn", f"{source.get(str(base.get('declared_from')), 'declared')}, shapes not compared"
+        number = checked if isinstance(checked, int) else 0
+        text = ngettext(
+            "%(number)s tensor checked against its shapes, from the file",
+            "%(number)s tensors checked against its shapes, from the file",
+            number,
         )
-    return Fit("unknown", "warn", "no base model is declared")
+        every = gettext("every tensor checked against its shapes, from the file")
+        return Fit(gettext("fits"), "good", text % {"number": f"{number:,}"} if number else every)
+    if base.get("confirmed") is False:
+        return Fit(gettext("does not fit"), "bad", gettext("the shapes of the file are not those of this model"))
+    if base.get("declared"):
+        return Fit(gettext("not checked"), "warn", _declared(str(base.get("declared_from"))))
+    return Fit(gettext("unknown"), "warn", gettext("no base model is declared"))
+
+
+def _declared(source: str) -> str:
+    """Who says for which base model it is."""
+    said = {
+        "option": gettext("declared at push, shapes not compared"),
+        "config": gettext("declared in the config, shapes not compared"),
+        "card": gettext("declared in the card, shapes not compared"),
+    }
+    return said.get(source, gettext("declared, shapes not compared"))
 
 
 def finding_lines(report: Mapping[str, Any]) -> list[FindingLine]:

@@ -3,6 +3,7 @@
 from collections.abc import Callable
 
 from django import template
+from django.utils.translation import gettext_lazy as _
 
 from catalog.taxonomy.languages import language_name as _language_name
 from catalog.taxonomy.licenses import license_label as _license_label
@@ -10,6 +11,17 @@ from catalog.taxonomy.methods import method_label as _method_label
 from catalog.taxonomy.tasks import find_task
 
 register = template.Library()
+
+# The states of a revision, as pages say them; CSS and the API keep the plain word.
+_STATES = {
+    "validating": _("validating"),
+    "invalid": _("invalid"),
+    "pending": _("pending"),
+    "rejected": _("rejected"),
+    "published": _("published"),
+    "yanked": _("yanked"),
+    "withdrawn": _("withdrawn"),
+}
 
 
 @register.filter
@@ -50,6 +62,12 @@ def method_label(method: str) -> str:
 def license_label(expression: str) -> str:
     """``LicenseRef-Llama-3.1`` as ``Llama 3.1``."""
     return _license_label(str(expression))
+
+
+@register.filter
+def state_label(state: str) -> str:
+    """A state in the reader's language."""
+    return str(_STATES.get(state, state))
 
 
 # By the name of a facet or filter.
