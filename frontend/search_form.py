@@ -89,6 +89,9 @@ class Unreadable:
     after: str
     nearest: str
     url_of_nearest: str
+    hint: str
+    is_unfinished: bool
+    """Its last filter still waits for a value."""
 
 
 def read_query(params: QueryDict) -> SearchQuery:
@@ -178,4 +181,6 @@ def unreadable(params: QueryDict, error: InvalidInput) -> Unreadable:
     start = int(error.more.get("position", 0))
     before, after, nearest = text[:start], text[start + len(token) :], str(error.more.get("nearest", ""))
     address = reverse("search") + "?" + urlencode({"q": f"{before}{nearest}{after}"}) if nearest else ""
-    return Unreadable(error, before, token, after, nearest, address)
+    hint = error.hint.removeprefix(f"Did you mean {nearest}? ") if nearest else error.hint
+    is_unfinished = not after.strip() and token.endswith((":", "<", ">", "=", ","))
+    return Unreadable(error, before, token, after, nearest, address, hint, is_unfinished)

@@ -109,7 +109,8 @@ def _for_word(token: Token, viewer: Actor) -> Iterator[_Found]:
         return
     names = {filter_.field: filter_.name for filter_ in FILTERS}
     for field, most in _OF_EACH.items():
-        for value, says, count in islice(_words(field, prefix), most if len(prefix) > 1 else 1):
+        carried = ((value, says, count) for value, says, count in _words(field, prefix) if count)
+        for value, says, count in islice(carried, most if len(prefix) > 1 else 1):
             yield _Found(field, f"{names[field]}:{value_of(value)}", says, count)
     if not token.is_negated:
         yield from (_Found(ADAPTER, name, says, count) for name, says, count in adapters_like(prefix, viewer, 4))

@@ -49,9 +49,12 @@ def search_page(request: HttpRequest) -> HttpResponse:
 
 def _unreadable(request: HttpRequest, error: InvalidInput) -> HttpResponse:
     """The page with what is wrong in place of results. htmx shows no answer of status 400, so it gets another."""
-    context = {"text": typed_text(request.GET), "unreadable": unreadable(request.GET, error)}
+    shown = unreadable(request.GET, error)
+    context = {"text": typed_text(request.GET), "unreadable": shown}
     template = _template(request)
     is_whole = template == "search/page.html"
+    if shown.is_unfinished and not is_whole:
+        return _varying(HttpResponse(status=204))  # who types on keeps the results that are there
     name = template if is_whole else "search/unreadable.html"
     return _varying(render(request, name, context, status=400 if is_whole else 200))
 

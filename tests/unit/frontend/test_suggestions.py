@@ -141,3 +141,10 @@ def test_the_page_shows_the_word_that_it_cannot_read_and_keeps_what_was_typed(pu
     part = stranger.get("/search?q=court+metod:lora", headers={"HX-Request": "true"})
     assert part.status_code == 200, "htmx leaves the page as it is for an answer of 400"
     assert "<html" not in part.content.decode()
+
+
+def test_while_a_value_is_still_missing_the_results_stay_as_they_are(published, stranger):
+    part = stranger.get("/search?q=court+lang:", headers={"HX-Request": "true"})
+    assert (part.status_code, part.content) == (204, b"")
+    whole = stranger.get("/search?q=court+lang:")
+    assert "&#x27;lang:&#x27; has no value" in whole.content.decode()
