@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from .base_models import BaseModels
+from .collecting import Collections
 from .differences import Differences
 from .families import Families
 from .jobs import JobProgress, raise_if_failed
@@ -21,7 +22,7 @@ from .similarity import Similarity
 from .trainings import Trainings
 
 
-class Hub(BaseModels, Trainings, Measurements, Families, Similarity, Lineage, Differences):
+class Hub(BaseModels, Trainings, Measurements, Families, Similarity, Lineage, Differences, Collections):
     """One hub and one identity. Without arguments: `HUB_URL` and `HUB_TOKEN`, else what `hubclient login` kept."""
 
     # Adapters

@@ -16,6 +16,7 @@ from . import (
     calibrating,
     catalog,
     checking,
+    collecting,
     comparing,
     deriving,
     differing,
@@ -42,7 +43,7 @@ app = typer.Typer(
 )
 for room in (
     account, transfer, searching, catalog, checking, comparing, evaluating, calibrating, deriving, tracing, families,
-    training, differing,
+    training, differing, collecting,
 ):  # fmt: skip
     room.register(app)
 app.add_typer(granting.app, name="access")
