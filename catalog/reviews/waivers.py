@@ -12,7 +12,7 @@ from catalog.reviews.cases import warnings_in
 from catalog.reviews.models import Waiver
 
 # A waiver for a role is one for those above it too.
-_WAIVABLE = (Role.OWNER, Role.REVIEWER, Role.WRITER)
+WAIVABLE = (Role.OWNER, Role.REVIEWER, Role.WRITER)
 
 
 def waiver_for(revision: Revision) -> Waiver | None:
@@ -60,8 +60,8 @@ def add_waiver(
     require_role(actor, namespace, (Role.OWNER,), "say who needs no review")
     if bool(username) == bool(role):
         raise InvalidInput(detail="a waiver is for a user or for a role", field="username", hint="Give one of the two.")
-    if role and role not in _WAIVABLE:
-        raise InvalidInput(detail=f"unknown role {role[:40]!r}", field="role", hint=f"One of {', '.join(_WAIVABLE)}.")
+    if role and role not in WAIVABLE:
+        raise InvalidInput(detail=f"unknown role {role[:40]!r}", field="role", hint=f"One of {', '.join(WAIVABLE)}.")
     user = _member(namespace, username) if username else None
     try:
         with transaction.atomic():
@@ -98,7 +98,7 @@ def _is_met(waiver: Waiver, revision: Revision) -> bool:
 
 
 def _and_above(role: str) -> tuple[str, ...]:
-    return tuple(_WAIVABLE[: _WAIVABLE.index(Role(role)) + 1])
+    return tuple(WAIVABLE[: WAIVABLE.index(Role(role)) + 1])
 
 
 def _member(namespace: Namespace, username: str) -> User:

@@ -1,4 +1,4 @@
-"""``/adapters/{ns}/{name}/revisions``: commits, what was found about them, and reviews."""
+"""``/adapters/{ns}/{name}/revisions``: commits, and what was found about them."""
 
 from typing import Any
 
@@ -13,10 +13,7 @@ from catalog.adapters.queries import get_adapter, get_revision
 from catalog.errors import NotFound
 from catalog.evidence.models import Evidence
 from catalog.paging import page_of
-from catalog.reviews.models import Decision
-from catalog.reviews.services import decide
-from hub.api.authentication import actor_of
-from hub.api.shapes import CURSOR, LIMIT, Input, Output, cursor_and_limit, page_response, page_schema, read
+from hub.api.shapes import CURSOR, LIMIT, Output, cursor_and_limit, page_response, page_schema
 
 
 class FileOutput(Output):
@@ -110,20 +107,6 @@ class EvidenceOutput(Output):
     created_at = serializers.DateTimeField()
 
 
-class ReviewInput(Input):
-    """A decision to make."""
-
-    decision = serializers.ChoiceField(Decision.values)
-    reason = serializers.CharField(max_length=5000, allow_blank=True, default="")
-    override_gate = serializers.BooleanField(default=False)
-
-
-class ReviewedOutput(ReviewOutput):
-    """The decision made, and what became of the revision."""
-
-    revision = RevisionOutput()
-
-
 class RevisionsView(APIView):
     """The revisions of an adapter that the caller may see, newest first."""
 
@@ -161,36 +144,3 @@ class EvidenceView(APIView):
         if evidence is None:
             raise NotFound(detail=f"nothing was measured of {revision} yet", hint="Workers measure what they accept.")
         return Response(EvidenceOutput(evidence).data)
-
-
-class ReviewsView(APIView):
-    """Decide about a revision."""
-
-    write_scope = "review"
-
-    @extend_schema(summary="Approve or reject", request=ReviewInput, responses={201: ReviewedOutput})
-    def post(self, request: Request, namespace: str, name: str, commit_id: str) -> Response:
-        adapter = get_adapter(request.user, f"{namespace}/{name}")
-        review = decide(actor_of(request), get_revision(request.user, adapter, commit_id), **read(ReviewInput, request))
-        review.revision = get_revision(request.user, adapter, review.revision.commit_id)
-        return Response(ReviewedOutput(review, context={"request": request}).data, status=201)
-
-
-class QueueView(APIView):
-    """Pending revisions that the caller may decide, oldest first."""
-
-    is_login_required = True
-
-    @extend_schema(
-        operation_id="queue_list",
-        summary="The review queue",
-        parameters=[CURSOR, LIMIT],
-        responses=page_schema(RevisionOutput),
-    )
-    def get(self, request: Request) -> Response:
-        found = Revision.objects.awaiting_review_by(request.user).for_display()
-        namespace = request.query_params.get("namespace")
-        if namespace:
-            found = found.filter(adapter__namespace__name=namespace)
-        cursor, limit = cursor_and_limit(request)
-        return page_response(page_of(found, ("created_at", "id"), cursor=cursor, limit=limit), RevisionOutput, request)
