@@ -88,6 +88,13 @@ def can_comment(actor: User, revision: Revision) -> bool:
     return revision.author_id == actor.pk or role_in(actor, revision.adapter.namespace) in WRITE_ROLES
 
 
+def reviewers_of(revision: Revision) -> list[str]:
+    """Names of those who may decide about it: reviewers of its namespace, but for who pushed it."""
+    members = revision.adapter.namespace.memberships.filter(role__in=REVIEW_ROLES).select_related("user")
+    rows = [member.user for member in members.order_by("user__username")]
+    return [user.username for user in rows if not is_own_push(user, revision)]
+
+
 def said_in(thread: Thread) -> list[Said]:
     """Everything in a thread, the oldest first: each push, each decision, each remark."""
     cases = list(thread.cases.select_related("revision__author", "revision__adapter__namespace", "revision__version"))

@@ -98,6 +98,14 @@ def counts_of(viewer: Actor) -> Counts:
     return Counts(found["waiting"], found["mine"], back, found)
 
 
+def waiting_for(viewer: Actor) -> int:
+    """How many revisions wait for ``viewer``: for his decision, or for his next push."""
+    if not viewer.is_authenticated:
+        return 0
+    back = Case.objects.pushed_by(viewer).returned().count()
+    return Case.objects.reviewed_by(viewer).waiting().count() + back
+
+
 def following(viewer: User, case: Case | None, wanted: QueueFilter) -> Case | None:
     """The next case that ``viewer`` may decide: after this one in the same list, from its start again at the end."""
     order = ORDERS[wanted.sort]

@@ -12,6 +12,7 @@ from django.utils.translation import gettext, ngettext_lazy
 
 from catalog.adapters.models import Revision
 from catalog.evaluations.models import Evaluation
+from catalog.reviews.queue import waiting_for
 from catalog.search.listed import Listed
 from catalog.search.models import SearchEntry
 
@@ -186,9 +187,7 @@ def file_url(revision: Revision, ref: str, path: str) -> str:
 
 @register.simple_tag(takes_context=True)
 def waiting_count(context: dict[str, Any]) -> int:
-    """How many revisions wait for the viewer's decision."""
+    """How many revisions wait for the viewer: for his decision, or back from a reviewer who asked for changes."""
     request = context.get("request")
     user = getattr(request, "user", None)
-    if user is None or not user.is_authenticated:
-        return 0
-    return Revision.objects.awaiting_review_by(user).count()
+    return waiting_for(user) if user is not None else 0

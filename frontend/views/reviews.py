@@ -1,47 +1,42 @@
-"""The review dashboard: what waits for the viewer, and one revision on one screen."""
+"""One revision on one screen: what is claimed, what was found, what is near it; a decision, and the next one at once."""
 
 from typing import Any, cast
 
 from django.contrib import messages
 from django.contrib.auth.decorators import login_required
-from django.db.models import Q
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.urls import reverse
+from django.utils.translation import gettext_lazy
 from django.views.decorators.cache import never_cache
 
 from catalog.accounts.models import Role, User
-from catalog.accounts.querysets import is_staff
 from catalog.accounts.services import can_review, role_in
 from catalog.adapters.models import Revision
 from catalog.adapters.queries import get_adapter, get_revision
-from catalog.errors import DomainError, NotPermitted
+from catalog.errors import DomainError, NotFound, NotPermitted
 from catalog.evaluations.gate import refusal_of
 from catalog.evaluations.standing import against
-from catalog.paging import page_of
-from catalog.reviews.models import Decision
-from catalog.reviews.services import decide
+from catalog.reviews.handling import reviewers_of, said_in
+from catalog.reviews.models import Case, Decision
+from catalog.reviews.queue import QueueFilter, case_of, cases_of, following
+from catalog.reviews.services import decide, is_own_push
 from catalog.search.models import SearchEntry
 from catalog.search.queries import SearchQuery, matching
 from frontend.errors import status_of
 from frontend.facts import changes
+from frontend.figures.profile import profile_of
 from frontend.nearness import review_nearness
+from frontend.queue_form import PRIORITIES, address, read_filter
 from frontend.trainings import training_of
 from frontend.views.adapters import revision_context, scores_context, visible_revisions
 
-PAGE_ROWS = 50
 MOST_NEAR = 6
-_DONE = {Decision.APPROVE: "Approved and published", Decision.REJECT: "Rejected"}
-
-
-@never_cache
-@login_required
-def queue(request: HttpRequest) -> HttpResponse:
-    """Pending revisions that the viewer may decide, oldest first."""
-    waiting = Revision.objects.awaiting_review_by(request.user).for_display()
-    page = page_of(waiting, ("created_at", "id"), cursor=request.GET.get("cursor") or None, limit=PAGE_ROWS)
-    more_url = f"{request.path}?cursor={page.next_cursor}" if page.next_cursor else ""
-    return render(request, "review/queue.html", {"page": page, "more_url": more_url})
+_DONE = {
+    Decision.APPROVE: gettext_lazy("Approved and published"),
+    Decision.REJECT: gettext_lazy("Rejected"),
+    Decision.ASK_CHANGES: gettext_lazy("Given back to the author"),
+}
 
 
 @never_cache
@@ -59,9 +54,10 @@ def review_page(request: HttpRequest, namespace: str, name: str, commit_id: str)
         raise NotPermitted(
             detail=f"you do not review in {adapter.namespace.name}", hint=f"Ask an owner of {adapter.namespace.name}."
         )
+    wanted, case = read_filter(request.GET), _case(revision)
     error: DomainError | None = None
     if request.method == "POST":
-        next_url = _next_url(user, revision)
+        next_url = _next_url(user, case, wanted)
         decision, reason = request.POST.get("decision", ""), request.POST.get("reason", "")
         try:
             is_overriding = request.POST.get("override_gate") == "yes"
@@ -71,7 +67,8 @@ def review_page(request: HttpRequest, namespace: str, name: str, commit_id: str)
         else:
             messages.success(request, f"{_DONE[Decision(review.decision)]}: {_label(revision)}.")
             return redirect(next_url)
-    context = _review_context(request, revision) | {"error": error, "reason": request.POST.get("reason", "")}
+    context = _review_context(request, revision) | _case_context(user, revision, case, wanted)
+    context |= {"error": error, "reason": request.POST.get("reason", "")}
     return render(request, "review/page.html", context, status=status_of(error) if error else 200)
 
 
@@ -84,7 +81,7 @@ def _review_context(request: HttpRequest, revision: Revision) -> dict[str, Any]:
         "revision": revision,
         "adapter": revision.adapter,
         "training": training_of(user, revision),
-        "is_own": namespace.is_review_required and revision.author_id == user.pk and not is_staff(user),
+        "is_own": is_own_push(user, revision),
         "gate": refusal_of(revision) if revision.state == "pending" else None,
         "can_override": role_in(user, namespace) == Role.OWNER,
         "previous": previous,
@@ -92,9 +89,28 @@ def _review_context(request: HttpRequest, revision: Revision) -> dict[str, Any]:
         "changes": changes(previous, revision) if previous else [],
         "siblings": [row for row in visible_revisions(request, revision.adapter) if row.pk != revision.pk][:MOST_NEAR],
         "near": _near(user, revision),
-        "next_url": _next_url(user, revision),
-        "waiting": Revision.objects.awaiting_review_by(user).count(),
+        "profile": profile_of(revision),
     }
+
+
+def _case_context(user: User, revision: Revision, case: Case | None, wanted: QueueFilter) -> dict[str, Any]:
+    """Where it stands in the queue, whose it is, and what was said about it."""
+    return {
+        "case": case,
+        "said": said_in(case.thread) if case else [],
+        "reviewers": reviewers_of(revision),
+        "priorities": PRIORITIES,
+        "next_url": _next_url(user, case, wanted),
+        "queue_url": address(reverse("review-queue"), wanted),
+        "waiting": cases_of(user, wanted).count(),
+    }
+
+
+def _case(revision: Revision) -> Case | None:
+    try:
+        return case_of(revision)
+    except NotFound:
+        return None
 
 
 def _previous_published(revision: Revision) -> Revision | None:
@@ -112,17 +128,13 @@ def _near(user: User, revision: Revision) -> list[SearchEntry]:
     return list(near.order_by("-downloads", "-id")[:MOST_NEAR])
 
 
-def _next_url(user: User, revision: Revision) -> str:
-    """The item after this one that somebody else pushed, from the start again at the end; else the queue."""
-    waiting = Revision.objects.awaiting_review_by(user).exclude(pk=revision.pk)
-    if not is_staff(user):
-        waiting = waiting.exclude(author=user)
-    waiting = waiting.select_related("adapter__namespace").order_by("created_at", "id")
-    later = Q(created_at__gt=revision.created_at) | Q(created_at=revision.created_at, id__gt=revision.pk)
-    following = waiting.filter(later).first() or waiting.first()
-    if following is None:
-        return reverse("review-queue")
-    return reverse("review", args=[following.adapter.namespace.name, following.adapter.name, following.commit_id])
+def _next_url(user: User, case: Case | None, wanted: QueueFilter) -> str:
+    """The next one that somebody else pushed, in the same list; the list itself after the last."""
+    found = following(user, case, wanted)
+    if found is None:
+        return address(reverse("review-queue"), wanted)
+    adapter = found.revision.adapter
+    return address(reverse("review", args=[adapter.namespace.name, adapter.name, found.revision.commit_id]), wanted)
 
 
 def _label(revision: Revision) -> str:
