@@ -95,13 +95,17 @@ urlpatterns: list[URLPattern] = [
     _page("review/statistics", review_statistics.statistics_page, "review-statistics"),
     _page("review/rules/<namespace:namespace>", review_rules.rules_page, "review-rules"),
     _page("review/<namespace:namespace>/<name:name>/<commit:commit_id>/", reviews.review_page, "review"),
-    _page("review/<namespace:namespace>/<name:name>/<commit:commit_id>/assign", review_cases.assign_page, "review-assign"),
+    _page(
+        "review/<namespace:namespace>/<name:name>/<commit:commit_id>/assign", review_cases.assign_page, "review-assign"
+    ),
     _page(
         "review/<namespace:namespace>/<name:name>/<commit:commit_id>/priority",
         review_cases.prioritise_page,
         "review-priority",
     ),
-    _page("review/<namespace:namespace>/<name:name>/<commit:commit_id>/thread", review_cases.thread_page, "review-thread"),
+    _page(
+        "review/<namespace:namespace>/<name:name>/<commit:commit_id>/thread", review_cases.thread_page, "review-thread"
+    ),
     _page("audit", audit.audit_page, "audit"),
     _page("removals/", removals.removal_list, "removals"),
     _page("removals/<uuid:removal_id>", removals.removal_page, "removal"),

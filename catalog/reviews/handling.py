@@ -6,7 +6,7 @@ from datetime import datetime
 from django.db import transaction
 
 from catalog.accounts.models import User
-from catalog.accounts.querysets import REVIEW_ROLES, WRITE_ROLES
+from catalog.accounts.querysets import REVIEW_ROLES, WRITE_ROLES, Actor
 from catalog.accounts.services import can_review, require_role, role_in
 from catalog.adapters.models import Revision, RevisionState
 from catalog.adapters.publication import lock_revision
@@ -86,6 +86,12 @@ def comment(actor: User, revision: Revision, text: str) -> Comment:
 def can_comment(actor: User, revision: Revision) -> bool:
     """Whether ``actor`` may speak in its thread: its author, and who may push or review there."""
     return revision.author_id == actor.pk or role_in(actor, revision.adapter.namespace) in WRITE_ROLES
+
+
+def can_read_thread(actor: Actor, revision: Revision) -> bool:
+    """Whether ``actor`` may read what is said: its author, and the members of its namespace."""
+    is_author = actor.is_authenticated and revision.author_id == actor.pk
+    return is_author or role_in(actor, revision.adapter.namespace) is not None
 
 
 def reviewers_of(revision: Revision) -> list[str]:

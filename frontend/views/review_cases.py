@@ -17,7 +17,7 @@ from catalog.accounts.services import can_review
 from catalog.adapters.models import Revision
 from catalog.adapters.queries import get_adapter, get_revision
 from catalog.errors import DomainError, NotPermitted
-from catalog.reviews.handling import assign, can_comment, comment, prioritise, said_in
+from catalog.reviews.handling import assign, can_comment, can_read_thread, comment, prioritise, said_in
 from catalog.reviews.queue import case_of
 from frontend.errors import status_of
 
@@ -48,14 +48,14 @@ def prioritise_page(request: HttpRequest, namespace: str, name: str, commit_id: 
 @never_cache
 @login_required
 def thread_page(request: HttpRequest, namespace: str, name: str, commit_id: str) -> HttpResponse:
-    """What was said about a revision, for its author and those who push or review there; a POST adds a remark.
+    """What was said about a revision, for its author and the members of its namespace; a POST adds a remark.
 
     Raises:
         NotFound: absent, not visible, or never put before a reviewer. NotPermitted.
     """
     user, revision = _named(request, namespace, name, commit_id)
-    if not can_comment(user, revision):
-        raise NotPermitted(detail=f"you neither push nor review in {namespace}")
+    if not can_read_thread(user, revision):
+        raise NotPermitted(detail=f"you are no member of {namespace}")
     error: DomainError | None = None
     if request.method == "POST":
         try:
@@ -70,6 +70,7 @@ def thread_page(request: HttpRequest, namespace: str, name: str, commit_id: str)
         "adapter": revision.adapter,
         "case": case,
         "said": said_in(case.thread),
+        "can_comment": can_comment(user, revision),
         "error": error,
         "text": request.POST.get("text", ""),
         "can_review": revision.state == "pending" and can_review(user, revision.adapter.namespace),

@@ -1,4 +1,4 @@
-"""The review dashboard: what waits, filtered and in order; the same decision about several; what else needs somebody."""
+"""The review dashboard: what waits, filtered and in order; one decision about several; what else needs somebody."""
 
 from collections.abc import Callable
 from typing import cast

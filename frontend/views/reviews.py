@@ -1,4 +1,4 @@
-"""One revision on one screen: what is claimed, what was found, what is near it; a decision, and the next one at once."""
+"""One revision on one screen: what is claimed, found and near it; a decision, and the next one at once."""
 
 from typing import Any, cast
 
@@ -98,6 +98,7 @@ def _case_context(user: User, revision: Revision, case: Case | None, wanted: Que
     return {
         "case": case,
         "said": said_in(case.thread) if case else [],
+        "can_comment": True,
         "reviewers": reviewers_of(revision),
         "priorities": PRIORITIES,
         "next_url": _next_url(user, case, wanted),

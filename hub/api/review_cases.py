@@ -9,7 +9,7 @@ from rest_framework.views import APIView
 from catalog.adapters.models import Revision
 from catalog.adapters.queries import get_adapter, get_revision
 from catalog.errors import NotPermitted
-from catalog.reviews.handling import assign, can_comment, comment, prioritise, said_in
+from catalog.reviews.handling import assign, can_read_thread, comment, prioritise, said_in
 from catalog.reviews.models import Case
 from catalog.reviews.queue import PRIORITIES, case_of
 from hub.api.authentication import actor_of
@@ -55,8 +55,8 @@ class CaseView(APIView):
     @extend_schema(summary="Show a case and its thread", responses=ThreadOutput)
     def get(self, request: Request, namespace: str, name: str, commit_id: str) -> Response:
         revision = _revision(request, namespace, name, commit_id)
-        if not can_comment(actor_of(request), revision):
-            raise NotPermitted(detail=f"you neither push nor review in {namespace}")
+        if not can_read_thread(request.user, revision):
+            raise NotPermitted(detail=f"you are no member of {namespace}")
         return Response(_thread(case_of(revision)))
 
     @extend_schema(summary="Assign a case, or set its priority", request=CaseInput, responses=ThreadOutput)
