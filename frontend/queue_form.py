@@ -20,9 +20,9 @@ _SHOWS = {
 _KINDS = {
     "first": gettext_lazy("First versions"),
     "update": gettext_lazy("New versions"),
-    "again": gettext_lazy("Pushed again after changes were asked for"),
+    "again": gettext_lazy("Pushed again"),
     "warnings": gettext_lazy("With warnings"),
-    "disagreements": gettext_lazy("Whose claims and files disagree"),
+    "disagreements": gettext_lazy("With disagreements"),
 }
 PRIORITIES = [
     ("urgent", gettext_lazy("Urgent")),

@@ -28,6 +28,13 @@ class CaseQuerySet(models.QuerySet["Case", "Case"]):
         found = found.filter(**{_NAMESPACE: namespaces_of(actor, roles=REVIEW_ROLES)})
         return found.filter(origins_seen(actor, "revision_id", is_derived="revision__is_derived"))
 
+    def decidable_by(self, actor: Actor) -> "CaseQuerySet":
+        """Those that wait and that ``actor`` may decide: not what he pushed himself, where a review is required."""
+        waiting = self.reviewed_by(actor).waiting()
+        if is_staff(actor) or not actor.is_authenticated:
+            return waiting
+        return waiting.exclude(revision__author_id=actor.pk, revision__adapter__namespace__is_review_required=True)
+
     def waiting(self) -> "CaseQuerySet":
         """Those that wait for a decision."""
         return self.filter(closed_at=None, revision__state="pending")

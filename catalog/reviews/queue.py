@@ -6,7 +6,7 @@ from typing import Any
 from django.db.models import Q
 
 from catalog.accounts.models import User
-from catalog.accounts.querysets import Actor, is_staff
+from catalog.accounts.querysets import Actor
 from catalog.adapters.models import Revision
 from catalog.errors import InvalidInput, NotFound
 from catalog.paging import Page, after, page_of
@@ -103,7 +103,7 @@ def waiting_for(viewer: Actor) -> int:
     if not viewer.is_authenticated:
         return 0
     back = Case.objects.pushed_by(viewer).returned().count()
-    return Case.objects.reviewed_by(viewer).waiting().count() + back
+    return Case.objects.decidable_by(viewer).count() + back
 
 
 def following(viewer: User, case: Case | None, wanted: QueueFilter) -> Case | None:
@@ -111,8 +111,6 @@ def following(viewer: User, case: Case | None, wanted: QueueFilter) -> Case | No
     order = ORDERS[wanted.sort]
     listed = wanted if wanted.show in ("mine", "free") else QueueFilter(**{**asdict(wanted), "show": "waiting"})
     waiting = cases_of(viewer, listed).select_related("revision__adapter__namespace").order_by(*order)
-    if not is_staff(viewer):
-        waiting = waiting.exclude(revision__author=viewer)
     if case is None:
         return waiting.first()
     waiting = waiting.exclude(pk=case.pk)
@@ -136,7 +134,7 @@ def revisions_named(viewer: User, case_ids: list[int]) -> list[Revision]:
 
 def reviewed_namespaces(viewer: Actor) -> list[str]:
     """Names of the namespaces in which something waits for ``viewer``."""
-    waiting = Case.objects.reviewed_by(viewer).waiting()
+    waiting = Case.objects.decidable_by(viewer)
     return list(
         waiting.order_by("revision__adapter__namespace__name")
         .values_list("revision__adapter__namespace__name", flat=True)
@@ -148,10 +146,9 @@ def _shown(viewer: Actor, show: str) -> CaseQuerySet:
     if show == "own":
         found = Case.objects.pushed_by(viewer)
         return found.waiting() | found.returned()
-    reviewed = Case.objects.reviewed_by(viewer)
     if show == "returned":
-        return reviewed.returned()
-    waiting = reviewed.waiting()
+        return Case.objects.reviewed_by(viewer).returned()
+    waiting = Case.objects.decidable_by(viewer)
     if show == "mine":
         return waiting.filter(assignee_id=viewer.pk)
     return waiting.filter(assignee=None) if show == "free" else waiting

@@ -6,6 +6,7 @@ from django import template
 from django.utils import timezone
 from django.utils.translation import gettext, gettext_lazy, ngettext
 
+from catalog.accounts.models import Role
 from catalog.reviews.models import Priority
 
 register = template.Library()
@@ -24,15 +25,20 @@ _PRIORITIES = {
     Priority.NORMAL: gettext_lazy("normal"),
     Priority.LOW: gettext_lazy("low"),
 }
+_ROLES = {
+    Role.OWNER: gettext_lazy("every owner"),
+    Role.REVIEWER: gettext_lazy("every owner and reviewer"),
+    Role.WRITER: gettext_lazy("every owner, reviewer and writer"),
+}
 
 
 @register.filter
 def lasted(seconds: float | None) -> str:
-    """A length of time in one unit with one decimal where it is short: ``40 min``, ``5.2 h``, ``3 days``."""
+    """A length of time in one unit: ``40 min``, ``5.2 h``, ``3 days``."""
     if seconds is None:
         return "–"
     if seconds < _MINUTE:
-        return gettext("under a minute")
+        return gettext("< 1 min")
     if seconds < _HOUR:
         return gettext("%(number)d min") % {"number": seconds // _MINUTE}
     if seconds < 2 * _DAY:
@@ -57,6 +63,12 @@ def verb(what: str) -> str:
 def priority_name(priority: int) -> str:
     """``urgent`` to ``low``."""
     return str(_PRIORITIES[Priority(priority)])
+
+
+@register.filter
+def role_and_above(role: str) -> str:
+    """Everybody whom a waiver for ``role`` covers."""
+    return str(_ROLES[Role(role)])
 
 
 @register.filter
