@@ -39,7 +39,7 @@ _SORTS = {
 
 def read_filter(given: QueryDict) -> QueueFilter:
     """The filter of an address. Raises InvalidInput for a word that means nothing."""
-    return QueueFilter(**{name: given[name] for name in FIELDS if given.get(name)})
+    return QueueFilter(**{name: str(given[name]) for name in FIELDS if given.get(name)})
 
 
 def address(path: str, wanted: QueueFilter, **more: str) -> str:
