@@ -39,6 +39,7 @@ _CLAIMS = (
     ("training_data", "Training data"),
     ("citation", "Citation"),
 )
+FACT_TITLES = dict(_FACTS)
 _SEVERITIES = ("error", "warning", "info")
 _LISTED = 12
 
@@ -100,7 +101,7 @@ class Change:
 
 def fact_rows(facts: Mapping[str, Any]) -> list[Row]:
     """What the files say; empty facts are left out."""
-    rows = [Row(title, _fact(key, facts.get(key)), "from the file") for key, title in _FACTS]
+    rows = [Row(title, fact_text(key, facts.get(key)), "from the file") for key, title in _FACTS]
     return [row for row in rows if row.value and row.value != "0"]
 
 
@@ -200,7 +201,8 @@ def as_text(value: Any) -> str:
     return value[:2000] if isinstance(value, str) else json.dumps(value, ensure_ascii=False)[:600]
 
 
-def _fact(key: str, value: Any) -> str:
+def fact_text(key: str, value: Any) -> str:
+    """A fact as a person reads it."""
     if key == "ranks":
         is_mixed = isinstance(value, dict) and len(value) > 1
         return ", ".join(f"{rank} in {count} modules" for rank, count in value.items()) if is_mixed else ""
