@@ -64,4 +64,6 @@ def shape(finding: Mapping[str, Any], side: str) -> str:
 def _row(row: FactChange) -> ChangedFact:
     title = _OTHERS.get(row.name) or FACT_TITLES.get(row.name) or row.name.replace("_", " ")
     source = _("from the file") if row.source == "file" else _("claimed by the author")
-    return ChangedFact(str(title), fact_text(row.name, row.before) or "–", fact_text(row.name, row.after) or "–", str(source))
+    return ChangedFact(
+        str(title), fact_text(row.name, row.before) or "–", fact_text(row.name, row.after) or "–", str(source)
+    )

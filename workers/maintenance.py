@@ -1,4 +1,4 @@
-"""What the hub does for itself now and then: garbage and fingerprints hourly, scrub and old jobs daily; all offer."""
+"""What the hub does for itself now and then: garbage and fingerprints hourly, the rest daily; all offer."""
 
 import logging
 import threading
@@ -7,6 +7,8 @@ from collections.abc import Callable
 from django.conf import settings
 from django.db import close_old_connections
 
+from catalog.fits.comparing import bases_behind, request_comparison
+from catalog.fits.filling import without_shapes
 from catalog.retention import collection, pruning, scrubbing
 from catalog.retention.routines import is_my_turn
 from catalog.similarity.recording import request_missing
@@ -38,12 +40,19 @@ def request_fingerprints() -> None:
     request_missing()
 
 
+def compare_shapes() -> None:
+    """Ask for the comparison of shapes and base models where something was not compared."""
+    if without_shapes(1) or bases_behind():
+        request_comparison()
+
+
 def run_due(stopped: threading.Event | None = None) -> None:
     """Do whatever is due. Any number of processes may ask at any time; each routine falls to one of them."""
     run_if_due("collect_garbage", settings.HUB_GC_EVERY_SECONDS, collect_garbage)
     run_if_due("scrub", _DAY_SECONDS, lambda: scrub(stopped))
     run_if_due("prune_jobs", _DAY_SECONDS, lambda: prune_jobs(stopped))
     run_if_due("fingerprints", _HOUR_SECONDS, request_fingerprints)
+    run_if_due("shapes", _DAY_SECONDS, compare_shapes)
 
 
 def run_if_due(name: str, every_seconds: float, routine: Callable[[], None]) -> None:

@@ -26,15 +26,13 @@ from .folder import (
     looks_like_pickle,
     pickle_finding,
 )
-from .requirements import Requirements
+from .requirements import NOT_VERIFIED, Requirements, how_to_check
 from .safetensors_header import Header, Limits, read_header
 from .tensor_data import read_tensor
 from .values import MAX_LISTED, finite_findings, inert_modules, noop_findings, scan, spectra
 
 Progress = Callable[[float, str], None]
 ExpectedShapes = Callable[[dict[str, Any]], Mapping[str, tuple[int, ...]]]
-_NOT_VERIFIED = "not_verified_offline"
-_FROM_PEFT_ONLY = frozenset({"qa-lora", "bd-lora", "lora-moe-parameters", "kasa", "velora", "monteclora"})
 
 
 @dataclass
@@ -179,25 +177,16 @@ class _Inspector:
             self.result.facts["spectrum"] = spectra(path, header, grouped)
 
     def _match(self, grouped: Grouped, recognised: Recognition, header: Header, config: dict[str, Any]) -> Match:
-        odd = bool(set(recognised.options) & _FROM_PEFT_ONLY)
-        asks_peft = (recognised.method != "lora" or odd) and grouped.format == "peft"
-        unchecked = frozenset(pair.module for pair in grouped.pairs) if odd else frozenset()
-        may_be_prefix = recognised.method in ("prefix-tuning", "cartridge", "unknown")
+        how = how_to_check(grouped, recognised)
         match, is_settled = Match(), False
         if self.base is not None:
-            match = match_base(grouped, header.shapes, self.base, unchecked, may_be_prefix=may_be_prefix)
-            if asks_peft and not match.unmatched:
+            match = match_base(grouped, header.shapes, self.base, how.unchecked, may_be_prefix=how.may_be_prefix)
+            if how.asks_peft and not match.unmatched:
                 match = self._ask_peft(match, grouped, header, config, recognised)
-            is_settled = not match.unmatched and not any(row.code == _NOT_VERIFIED for row in match.findings)
+            is_settled = not match.unmatched and not any(row.code == NOT_VERIFIED for row in match.findings)
         self._add(match.findings)
-        self.result.requirements = Requirements.of(
-            grouped,
-            header.shapes,
-            may_be_prefix=may_be_prefix,
-            asks_peft=asks_peft,
-            unchecked=unchecked,
-            confirmed_on=self.base if is_settled else None,
-        )
+        confirmed_on = self.base if is_settled else None
+        self.result.requirements = Requirements.of(grouped, header.shapes, recognised, confirmed_on=confirmed_on)
         return match
 
     def _ask_peft(
@@ -220,7 +209,7 @@ class _Inspector:
                 return further
         match.findings.append(
             Finding(
-                _NOT_VERIFIED,
+                NOT_VERIFIED,
                 "info",
                 f"{recognised.name} was not checked in full against {base_id}: {reason}.",
                 "The hub checks them with PEFT itself where the base model was registered with its config.json.",

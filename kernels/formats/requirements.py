@@ -8,13 +8,19 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
+from ..methods import Recognition, recognise
 from .base_match import Match, match_base
 from .base_shapes import BaseShapes
 from .canonical import Grouped, LowRankPair, Shapes
+from .dialects import detect, group
 from .errors import Finding, FormatError
+from .ranged import RangedFile
 
 FORMAT_VERSION = 1
+NOT_VERIFIED = "not_verified_offline"
+"""The finding that says that PEFT was not there to judge."""
 Verdict = Literal["fits", "differs", "unknown"]
+_FROM_PEFT_ONLY = frozenset({"qa-lora", "bd-lora", "lora-moe-parameters", "kasa", "velora", "monteclora"})
 _PAIR_FIELDS = ("module", "kind", "d_in", "d_out", "kernel", "is_transposed", "a_name", "b_name")
 
 
@@ -29,6 +35,25 @@ class Comparison:
     checked: int
     unmatched: int
     findings: list[Finding] = field(default_factory=list)
+
+
+@dataclass(frozen=True)
+class Checks:
+    """What shapes can say of a file: which modules only PEFT can judge, and whether soft prompts may be prefixes."""
+
+    asks_peft: bool
+    unchecked: frozenset[str]
+    may_be_prefix: bool
+
+
+def how_to_check(grouped: Grouped, recognised: Recognition) -> Checks:
+    """By its method and options."""
+    odd = bool(set(recognised.options) & _FROM_PEFT_ONLY)
+    return Checks(
+        asks_peft=(recognised.method != "lora" or odd) and grouped.format == "peft",
+        unchecked=frozenset(pair.module for pair in grouped.pairs) if odd else frozenset(),
+        may_be_prefix=recognised.method in ("prefix-tuning", "cartridge", "unknown"),
+    )
 
 
 @dataclass(frozen=True)
@@ -54,28 +79,35 @@ class Requirements:
         cls,
         grouped: Grouped,
         shapes: Shapes,
+        recognised: Recognition,
         *,
-        may_be_prefix: bool,
-        asks_peft: bool,
-        unchecked: frozenset[str],
         confirmed_on: BaseShapes | None,
     ) -> Requirements:
         """Of a file that was read; `confirmed_on` is the base model that all its tensors were found to fit, or None."""
+        how = how_to_check(grouped, recognised)
         tensors = {name: (grouped.module_of.get(name, ""), shapes[name]) for name in grouped.method_tensors}
         pairs = [_without_rank(pair) for pair in grouped.pairs]
         rows = None
-        if asks_peft and confirmed_on is not None:
+        if how.asks_peft and confirmed_on is not None:
             rows = _rows_asked(confirmed_on, [pair.module for pair in pairs], tensors)
         return cls(
             grouped.format,
             tuple(sorted(pairs, key=lambda pair: (pair.module, pair.kind, pair.a_name))),
             {name: (module, shapes[name]) for name, module in sorted(grouped.saved.items())},
             dict(sorted(tensors.items())),
-            may_be_prefix,
-            asks_peft,
-            tuple(sorted(unchecked)),
+            how.may_be_prefix,
+            how.asks_peft,
+            tuple(sorted(how.unchecked)),
             rows,
         )
+
+    @classmethod
+    def of_file(cls, file: RangedFile, config: Mapping[str, Any], *, confirmed_on: BaseShapes | None) -> Requirements:
+        """Of a file of which only the header is read, and the few numbers that its pairs are scaled by."""
+        shapes = file.header.shapes
+        dialect = detect(config or None, shapes)
+        grouped = group(dialect, config, shapes, file.number)
+        return cls.of(grouped, shapes, recognise(config, shapes, dialect=dialect), confirmed_on=confirmed_on)
 
     @classmethod
     def from_dict(cls, table: Mapping[str, Any]) -> Requirements:

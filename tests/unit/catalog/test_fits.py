@@ -6,9 +6,13 @@ from catalog.accounts.models import User
 from catalog.bases.models import BaseModel
 from catalog.bases.services import register_base
 from catalog.fits.comparing import COMPARE_SHAPES, bases_behind, compare_base
-from catalog.fits.models import BaseFit, ShapeSet
+from catalog.fits.models import BaseFit, RevisionShapes, ShapeSet
 from catalog.fits.queries import bases_that_fit, fitting_digests, shape_digest_of, shapes_of
 from catalog.jobs.models import Job
+from catalog.search.models import SearchEntry
+from catalog.search.queries import search
+from catalog.search.query import SearchQuery
+from catalog.store import blob_store
 from tests.unit.catalog.factories import PROJECTION, WIDTH, make_base, make_namespace, make_user
 from tests.unit.catalog.shaping import make_wide_base, published
 from workers.comparing import CompareShapes
@@ -54,7 +58,7 @@ def test_a_new_base_model_asks_for_the_comparison_and_the_job_makes_it(owner: Us
     twin = register_base(owner, name="tiny/twin", shapes={f"{PROJECTION}.weight": [WIDTH, WIDTH]}).base
     wide = make_wide_base(owner)
     assert Job.objects.filter(kind=COMPARE_SHAPES).count() == 1, "one job sees both"
-    assert compare_all() == {"bases": 2, "compared": 2}
+    assert compare_all() == {"filled": 0, "bases": 2, "compared": 2}
     shapes = shapes_of(revision)
     assert shapes is not None
     assert [str(found) for found in bases_that_fit(shapes)] == ["tiny/llama", "tiny/twin"]
@@ -83,3 +87,35 @@ def test_another_table_of_the_base_makes_what_was_said_worthless(owner: User, ba
     assert fitting_digests(base) == []
     assert compare_base(base) == 1
     assert len(fitting_digests(base)) == 1
+
+
+def test_what_was_accepted_before_shapes_were_kept_is_read_from_the_store(owner: User, base: BaseModel) -> None:
+    revision = published(owner, base, rank=8)
+    digest = shape_digest_of(revision)
+    RevisionShapes.objects.all().delete()
+    ShapeSet.objects.all().delete()
+    SearchEntry.objects.update(shape_digest="")
+    assert compare_all()["filled"] == 1
+    assert shape_digest_of(revision) == SearchEntry.objects.get().shape_digest == digest
+    assert fitting_digests(base) == [digest]
+
+
+def test_a_file_that_cannot_be_read_keeps_no_other_from_being_filled(owner: User, base: BaseModel) -> None:
+    broken, whole = published(owner, base, "lab/broken"), published(owner, base, "lab/whole", rank=2)
+    RevisionShapes.objects.all().delete()
+    weights = broken.files.get(path="adapter_model.safetensors").blob_id
+    blob_store().delete(weights)
+    assert compare_all()["filled"] == 1
+    assert (shape_digest_of(broken), shape_digest_of(whole) != "") == ("", True)
+
+
+def test_the_listing_filters_by_what_fits_and_not_by_a_name(owner: User, base: BaseModel) -> None:
+    published(owner, base, "lab/right")
+    twin = register_base(owner, name="tiny/twin", shapes={f"{PROJECTION}.weight": [WIDTH, WIDTH]}).base
+    wide = make_wide_base(owner)
+    compare_all()
+    found = {
+        str(asked): [row.full_name for row in search(SearchQuery(fits=str(asked)), owner).rows]
+        for asked in (base, twin, wide)
+    }
+    assert found == {"tiny/llama": ["lab/right"], "tiny/twin": ["lab/right"], "tiny/wide": []}
