@@ -7,6 +7,7 @@ from django.shortcuts import redirect, render
 from catalog.accounts.models import Namespace
 from catalog.accounts.services import role_in
 from catalog.adapters.models import Adapter, VersionState
+from catalog.collections.models import Collection
 from catalog.errors import NotFound
 from catalog.evaluations.models import EvaluationSet, Policy
 from catalog.families.models import Family
@@ -40,6 +41,7 @@ def namespace_page(request: HttpRequest, namespace: str) -> HttpResponse:
         "groups": [group for group in facet_groups(query, counts) if group.name in _SHOWN],
         "search_url": search_url(SearchQuery(namespace=found.name)),
         "families": _families_of(request, found),
+        "collections": _collections_of(request, found),
         "unpublished": unpublished.distinct().select_related("namespace").order_by("name") if role else [],
         "role": role,
         "sets": _sets_of(request, found),
@@ -56,6 +58,11 @@ def _sets_of(request: HttpRequest, namespace: Namespace) -> list[EvaluationSet]:
 
 def _families_of(request: HttpRequest, namespace: Namespace) -> list[Family]:
     found = Family.objects.visible_to(request.user).filter(namespace=namespace)
+    return list(found.select_related("namespace").order_by("folded")[:MOST_LISTED])
+
+
+def _collections_of(request: HttpRequest, namespace: Namespace) -> list[Collection]:
+    found = Collection.objects.visible_to(request.user).filter(namespace=namespace)
     return list(found.select_related("namespace").order_by("folded")[:MOST_LISTED])
 
 
