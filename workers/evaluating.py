@@ -9,6 +9,7 @@ from django.conf import settings
 
 from catalog.evaluations.queries import inputs_of
 from catalog.evaluations.recording import abandon_evaluations, record_results, revive_evaluations
+from catalog.families.remeasuring import notice_measured
 from catalog.jobs.models import Job
 from catalog.store import blob_store
 from workers.base_weights import base_folder
@@ -55,7 +56,9 @@ class Evaluate:
             }
 
     def apply(self, job: Job, outcome: dict[str, Any]) -> dict[str, Any]:
-        return record_results(job, outcome)
+        result = record_results(job, outcome)
+        notice_measured(result["evaluations"])
+        return result
 
     def abandon(self, job: Job, error: dict[str, Any]) -> None:
         abandon_evaluations(job, error)

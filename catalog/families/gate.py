@@ -36,10 +36,11 @@ class Measured:
     evaluation: Evaluation
 
 
-def request_gate(basis: Basis, fits: list[Fit] | None = None) -> list[Job]:
+def request_gate(basis: Basis, fits: list[Fit] | None = None, *, on: SetRevision | None = None) -> list[Job]:
     """Ask for the scores of compressed members (of ``fits``, or of all); the jobs that measure them.
 
-    Only sets that whoever asked for the basis may see are used.
+    On every set where the original has a score, or on ``on`` alone. Only sets that whoever asked for the basis may see
+    are used.
     """
     chosen = basis.fits.filter(state=FitState.COMPRESSED)
     if fits is not None:
@@ -49,6 +50,8 @@ def request_gate(basis: Basis, fits: list[Fit] | None = None) -> list[Job]:
     found = Evaluation.objects.filter(
         revision__in=list(by_revision), set_revision__evaluation_set__in=sets.values("pk"), predictions__isnull=False
     )
+    if on is not None:
+        found = found.filter(set_revision=on)
     rows = newest_of_revisions(found).select_related(*SHOWN).order_by("set_revision_id", "revision_id")
     newest: dict[tuple[int | None, int], Evaluation] = {}
     for row in rows:
@@ -145,7 +148,7 @@ def _submit(basis: Basis, rows: list[Evaluation], by_revision: dict[int, Fit]) -
     )
     for fit, row in asked.items():
         fit.scores = [
-            *fit.scores,
+            *(score for score in fit.scores if score["evaluation_set_id"] != own.pk),
             {
                 "evaluation_set": own.full_name,
                 "evaluation_set_id": own.pk,

@@ -119,6 +119,24 @@ def test_a_member_whose_answers_turn_wrong_stays_uncompressed(measured_family):
     assert [fits[name].state for name in ("mood-2", "mood-3")] == [FitState.COMPRESSED] * 2
 
 
+def test_a_score_that_comes_later_is_repeated_on_the_compressed_form(measured_family):
+    basis = compressed(measured_family, rank=12)
+    while supervise(queue="gpu"):
+        pass
+    owner = measured_family.created_by
+    names = ["lab/mood-1", "lab/mood-3"]
+    request_evaluations(owner, adapters=names, evaluation_set="lab/mood", settings={"efficiency": False})
+    while supervise(queue="gpu"):
+        pass
+    basis.refresh_from_db()
+    assert basis.state == BasisState.READY
+    fit = basis.fits.get(revision__adapter__name="mood-3")
+    [score] = fit.scores
+    assert (score["evaluation_set"], score["change"], fit.state) == ("lab/mood", 0.0, FitState.COMPRESSED)
+    # Those that were measured before the basis was given out are not measured again.
+    assert [len(job.payload["fits"]) for job in Job.objects.filter(kind="gate_basis").order_by("created_at")] == [2, 1]
+
+
 def test_a_gate_that_cannot_measure_fails_the_basis_and_leaves_nothing(measured_family, settings, tmp_path):
     basis = compressed(measured_family, rank=12)
     settings.HUB_BASE_WEIGHTS_DIR = str(tmp_path / "elsewhere")

@@ -1,0 +1,33 @@
+"""A member that gets its score after its basis was made is measured in its compressed form then."""
+
+from collections import defaultdict
+from collections.abc import Iterable
+from typing import Any
+
+from django.db.models import F
+
+from catalog.evaluations.models import Evaluation, EvaluationState, SetRevision
+from catalog.families.gate import request_gate
+from catalog.families.models import Basis, BasisState, Fit, FitState
+from catalog.jobs.models import Job
+
+
+def notice_measured(evaluation_ids: Iterable[str]) -> list[Job]:
+    """Ask for the scores of what families give out of these evaluations' adapters; the jobs, few for many.
+
+    A member is given out as it is until its score is there. Call it in the transaction that keeps the evaluations.
+    """
+    found = Evaluation.objects.filter(pk__in=list(evaluation_ids), state=EvaluationState.MEASURED)
+    rows = found.exclude(revision=None).select_related("set_revision")
+    waiting: dict[tuple[Basis, SetRevision], list[Fit]] = defaultdict(list)
+    for row in rows:
+        fits = Fit.objects.filter(revision=row.revision_id, state=FitState.COMPRESSED, basis__state=BasisState.READY)
+        for fit in fits.filter(basis__family__current=F("basis")).select_related("basis__family__namespace"):
+            if not any(_is_of(score, row.set_revision) for score in fit.scores):
+                waiting[fit.basis, row.set_revision].append(fit)
+    return [job for (basis, on), fits in waiting.items() for job in request_gate(basis, fits, on=on)]
+
+
+def _is_of(score: dict[str, Any], on: SetRevision) -> bool:
+    """Whether the compressed form has a score on this set or a newer revision of it, or is being measured there."""
+    return bool(score["evaluation_set_id"] == on.evaluation_set_id and score["set_revision"] >= on.number)
