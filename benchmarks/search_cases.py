@@ -184,6 +184,8 @@ def _lists(terms: Terms, case: Maker) -> list[Case]:
         case("filter: namespace", LIST, QUICK, lambda: f"ns:{terms.namespace()}"),
         case("filter: rank 4 to 16, base", LIST, QUICK, lambda: f"rank:4..16 base:{terms.base()}"),
         case("filter: size", LIST, QUICK, lambda: f"size:<{pick.randint(2, 200)}MB"),
+        case("filter: fits a base", LIST, QUICK, lambda: f"fits:{terms.base()}"),
+        case("filter: measured, by score", LIST, QUICK, lambda: Ask(f"is:measured base:{terms.base()}", "score")),
         case("filter: not LoRA, base", LIST, QUICK, lambda: f"-method:lora base:{terms.base()}"),
     ]
 

@@ -2,7 +2,7 @@
 
 Each column is a function of the row's number: a hash makes it look random, ``n ^ u`` makes it Zipf (the k-th base,
 tag or word is taken about 1/k as often as the first). A card has 24 words of such a vocabulary and about 12 of 40
-common words, each of which is in three cards of ten.
+common words, each of which is in three cards of ten. One adapter in five was measured.
 """
 
 from hashlib import md5
@@ -10,7 +10,7 @@ from hashlib import md5
 NAMESPACES_PER_THOUSAND = 50
 PRIVATE_PERCENT = 8
 MEMBERSHIPS_OF_THE_READER = 20
-VOCABULARY, COMMON_WORDS, TAGS, BASES = 20_000, 40, 4000, 1500
+VOCABULARY, COMMON_WORDS, TAGS, BASES, SETS, SHAPES = 20_000, 40, 4000, 1500, 8, 400
 _TAGS_FROM, _COMMON_FROM = 9000, 40_000
 
 METHODS = "lora dora loha lokr ia3 vera oft boft adalora fourierft bone rslora"
@@ -61,6 +61,12 @@ INSERT INTO bases_basemodel (id, name, folded, revision, state, architecture, mo
   SELECT i, 'lab-' || i % 97 || '/base-' || i, 'lab-' || i % 97 || '/base-' || i, 'main', 'ready', 'Model',
     (:architectures)[1 + i % 12], 'apache-2.0', '', md5(i::text), md5(i::text), '2026-01-01'
   FROM generate_series(1, :bases) i;
+INSERT INTO evaluations_evaluationset (id, name, folded, namespace_id, visibility, summary, created_at)
+  SELECT i, 'exam-' || i, 'exam-' || i, i, 'public', '', '2026-01-01' FROM generate_series(1, :sets) i;
+INSERT INTO fits_shapeset (digest, modules, "table", created_at)
+  SELECT md5('shapes ' || k), 48, '{}', '2026-01-01' FROM generate_series(0, :shapes - 1) k;
+INSERT INTO fits_basefit (shapes_id, base_id, verdict, checked, unmatched, base_digest)
+  SELECT md5('shapes ' || i % :shapes), i, 'fits', 96, 0, md5(i::text) FROM generate_series(1, :bases) i;
 """
 
 _ADAPTERS = """
@@ -70,6 +76,7 @@ CREATE TEMP TABLE bench_rows AS
     (:tasks)[bench_zipf(i, 5, 45)] AS task, (:licenses)[bench_zipf(i, 6, 8)] AS license,
     (:languages)[bench_zipf(i, 7, 80)] AS language, bench_unit(i, 8) * 100 >= :private AS is_public,
     floor(exp(bench_unit(i, 9) * 40 - 26))::bigint % 5000000 AS downloads,
+    CASE WHEN bench_unit(i, 18) < 0.2 THEN 0.5 + bench_unit(i, 20) / 2 END AS score,
     timestamptz '2024-01-01' + bench_unit(i, 10) * interval '1000 days' AS at,
     (1000000 * exp(bench_unit(i, 11) * 6))::bigint AS size,
     ARRAY[bench_word(9000 + bench_zipf(i, 12, :tags)), bench_word(14000 + bench_zipf(i, 13, :tags))] AS tags,
@@ -106,11 +113,16 @@ INSERT INTO adapters_file (revision_id, path, blob_id)
 """
 
 _ENTRIES = """
-INSERT INTO search_searchentry (id, adapter_id, revision_id, namespace_id, base_model_id, full_name, version, is_public,
-    summary, method, rank, task, languages, tags, license, size_bytes, downloads, published_at)
-  SELECT i, i, i, namespace, base, 'team-' || namespace || '/' || name, '1.0.0', is_public, left(words, 60),
-    method, rank, task, ' ' || language || ' ', ' ' || array_to_string(tags, ' ') || ' ', license, size, downloads, at
+INSERT INTO search_searchentry (id, adapter_id, revision_id, namespace_id, base_model_id, full_name, short_name,
+    version, is_public, summary, architecture, method, rank, task, modality, languages, tags, license, size_bytes,
+    shape_digest, best_score, gain, downloads, published_at)
+  SELECT i, i, i, namespace, base, 'team-' || namespace || '/' || name, name,
+    '1.0.0', is_public, left(words, 60), (:architectures)[1 + base % 12], method, rank, task, 'text',
+    ' ' || language || ' ', ' ' || array_to_string(tags, ' ') || ' ', license, size,
+    md5('shapes ' || base % :shapes), score, score - 0.5 - bench_unit(i, 19) / 5, downloads, at
   FROM bench_rows;
+INSERT INTO search_entryscore (entry_id, evaluation_set_id, score, merit)
+  SELECT i, 1 + i % :sets, score, score FROM bench_rows WHERE score IS NOT NULL;
 INSERT INTO search_searchtext (entry_id, text, labels)
   SELECT i, 'team-' || namespace || '/' || name || ' ' || task || ' ' || array_to_string(tags, ' ') || ' ' ||
     language || ' ' || method || ' ' || words,
@@ -149,6 +161,8 @@ def filling(rows: int, *, with_files: int | None = None) -> str:
         ":common": str(COMMON_WORDS),
         ":bases": str(BASES),
         ":tags": str(TAGS),
+        ":sets": str(SETS),
+        ":shapes": str(SHAPES),
         ":methods": _array(METHODS),
         ":licenses": _array(LICENSES),
         ":languages": _array(LANGUAGES),
