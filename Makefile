@@ -13,7 +13,7 @@ PORT ?= 8000
 VENV := .venv/bin/python
 PIP := $(VENV) -m pip --disable-pip-version-check
 RUN_FILES := $(wildcard requirements/base.txt requirements/ml.txt requirements/nodeps.txt kernels/pyproject.toml hubclient/pyproject.toml)
-DEV_FILES := $(RUN_FILES) requirements/lm.txt requirements/dev.txt
+DEV_FILES := $(RUN_FILES) requirements/lm.txt requirements/dev.txt requirements/dev-nodeps.txt
 # A stamp is named after the contents it stands for and the folder it was made in, so that neither a checkout
 # that touches files nor a second `make` installs anything, and a moved folder does.
 digest = $(shell (printf '%s' '$(subst ','\'',$(CURDIR))'; cat $(1)) | sha256sum | cut -c1-16)
@@ -134,6 +134,7 @@ $(RUN_STAMP): $(RUN_FILES)
 	    echo "Installing $$package from this checkout"; $(PIP) install --quiet --no-deps --no-build-isolation --editable "./$$package"; done
 	@rm -f .venv/.run-*; touch $@
 
-$(DEV_STAMP): $(RUN_STAMP) requirements/lm.txt requirements/dev.txt
+$(DEV_STAMP): $(RUN_STAMP) requirements/lm.txt requirements/dev.txt requirements/dev-nodeps.txt
 	@$(PIP) install -r requirements/lm.txt -r requirements/dev.txt
+	@$(PIP) install --no-deps -r requirements/dev-nodeps.txt
 	@rm -f .venv/.dev-*; touch $@

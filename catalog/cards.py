@@ -77,6 +77,8 @@ def render_card(markdown: str) -> str:
             "td": {"align"},
             "code": {"class"},
         },
+        # Both scroll sideways where they are wide, and a keyboard scrolls only what it can reach.
+        set_tag_attribute_values={"pre": {"tabindex": "0"}, "table": {"tabindex": "0"}},
         url_schemes={"http", "https", "mailto"},
         link_rel="nofollow noopener noreferrer ugc",
     )
