@@ -3,13 +3,13 @@
 import os
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from http.client import HTTPConnection
 from multiprocessing import get_context
 from queue import Empty
 from typing import Any
 
-from benchmarks.search_cases import FACETS, FOUND, LIST, PAGE, Ask, Case
+from benchmarks.search_cases import FACETS, FOUND, LIST, PAGE, SUGGEST, Ask, Case
 
 _WARMING = 2
 _MOST_SECONDS = 600
@@ -104,10 +104,11 @@ def _service() -> dict[str, Asked]:
     """Functions that ask the catalog as a page does, with nothing remembered from before."""
     from django.contrib.auth.models import AnonymousUser
 
-    from benchmarks.search_reading import parse
     from catalog import counting
     from catalog.accounts.models import User
+    from catalog.search.language import parse
     from catalog.search.queries import facets, search
+    from catalog.search.suggesting import suggest
 
     anybody, reader = AnonymousUser(), User.objects.get(pk=1)
 
@@ -116,7 +117,8 @@ def _service() -> dict[str, Asked]:
         cursor, viewer = _cursor(ask.depth), reader if ask.is_signed_in else anybody
 
         def work() -> int:
-            found = search(parse(ask.text, sort=ask.sort), viewer, cursor=cursor)
+            query = parse(ask.text)
+            found = search(replace(query, sort=ask.sort or query.sort), viewer, cursor=cursor)
             return found.count + (not found.is_count_exact)
 
         return work
@@ -139,6 +141,7 @@ def _service() -> dict[str, Asked]:
         LIST: listed,
         FOUND: found,
         FACETS: counted,
+        SUGGEST: lambda ask: lambda: len(suggest(ask.text, anybody)),
     }
 
 

@@ -14,7 +14,6 @@ from tests.browser.test_every_page import (  # noqa: F401  (fixtures, found by n
     paths,
 )
 
-
 # What may change with the width or the colours; all else is the same page.
 NARROW_OR_DARK = ("color-contrast", "target-size", "scrollable-region-focusable")
 
