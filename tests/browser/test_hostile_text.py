@@ -58,7 +58,17 @@ def test_every_text_of_the_catalog_stays_text(watched, paths):  # noqa: F811
     assert not wrong, "\n".join(wrong)
 
 
-@pytest.mark.parametrize("address", ["/search?q={}", "/search?base={}&tag={}&sort={}", "/{}", "/login/?next={}"])
-def test_what_an_address_says_stays_text(watched, published, address):
-    wrong = [line for text in PAYLOADS for line in wrong_on(watched, address.replace("{}", quote(text, safe="")))]
+FILTERS = "base={}&task={}&language={}&license={}&tag={}&namespace={}&sort={}"
+
+
+def addresses() -> list[str]:
+    """Every payload as a query, and each in some other place of an address."""
+    texts = [quote(text, safe="") for text in PAYLOADS]
+    by_fields = [f"/search?{FILTERS.format(*(texts[at:] + texts)[:7])}" for at in range(0, len(texts), 7)]
+    elsewhere = [pattern.format(text) for text in texts[:5] for pattern in ("/{}", "/team/{}", "/login/?next={}")]
+    return [*(f"/search?q={text}" for text in texts), *by_fields, *elsewhere]
+
+
+def test_what_an_address_says_stays_text(watched, published):
+    wrong = [line for address in addresses() for line in wrong_on(watched, address)]
     assert not wrong, "\n".join(wrong)
