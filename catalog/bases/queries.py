@@ -1,5 +1,7 @@
 """Find a base model by id, alias or unique last segment."""
 
+import re
+
 from django.db.models import Count, Q, QuerySet
 
 from catalog.bases.models import BaseModel
@@ -24,6 +26,30 @@ def find_base(reference: str) -> BaseModel | None:
         if rows and len({base.folded for base in rows}) == 1:
             return rows[0]
     return None
+
+
+def bases_meant(reference: str) -> list[int]:
+    """Ids of every base model that a search for ``reference`` means.
+
+    That of :func:`find_base` in all its revisions, if there is one; else all in whose id or alias a word begins with
+    it: ``llama-3`` is in ``meta-llama/Llama-3.1-8B`` and not in ``CodeLlama-34b``.
+    """
+    base = find_base(reference)
+    if base is not None:
+        return list(BaseModel.objects.filter(folded=base.folded).values_list("pk", flat=True))
+    folded = reference.strip().casefold()
+    if not folded:
+        return []
+    part = Q(folded__contains=folded) | Q(aliases__folded__contains=folded)
+    named = BaseModel.objects.filter(part).values_list("pk", "folded", "aliases__folded")
+    word = _word(folded)
+    return list({pk for pk, *names in named if any(name and word.search(name) for name in names)})
+
+
+def _word(text: str) -> re.Pattern[str]:
+    """``text`` where a word begins with it; a number in it must be whole."""
+    before = r"(?<![^\W\d_])" if text[0].isalpha() else r"(?<!\d)" if text[0].isdigit() else ""
+    return re.compile(before + re.escape(text) + (r"(?![^\W_])" if text[-1].isdigit() else ""))
 
 
 def get_base(reference: str) -> BaseModel:
