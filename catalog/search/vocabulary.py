@@ -23,35 +23,29 @@ class Filter:
     aliases: tuple[str, ...] = ()
 
 
+def _filter(name: str, kind: str, says: Promise | str, example: str, aliases: str = "", field: str = "") -> Filter:
+    return Filter(name, field or name, kind, says, example, tuple(aliases.split()))
+
+
+# The likeliest first: so they are suggested.
 FILTERS = (
-    Filter(
-        "base",
-        "base",
-        WORDS,
-        _("base model, or part of its name"),
-        "base:llama-3",
-        ("base_model", "model", "basemodel"),
-    ),
-    Filter("fits", "fits", WORDS, _("fits this base model by its checked shapes"), "fits:gpt2", ("compatible", "fit")),
-    Filter(
-        "arch", "architecture", WORDS, _("architecture of the base model"), "arch:bert", ("architecture", "model_type")
-    ),
-    Filter("method", "method", WORDS, _("adapter method"), "method:lora", ("type", "peft", "peft_type")),
-    Filter("task", "task", WORDS, _("task"), "task:token-classification", ("pipeline_tag", "pipeline")),
-    Filter("lang", "language", WORDS, _("language; de finds de-CH too"), "lang:de", ("language", "languages")),
-    Filter("domain", "domain", WORDS, _("domain"), "domain:legal", ()),
-    Filter("modality", "modality", WORDS, _("modality"), "modality:image", ()),
-    Filter("license", "license", WORDS, _("licence"), "license:apache-2.0", ("licence",)),
-    Filter("tag", "tag", WORDS, _("tag"), "tag:legal", ("tags", "topic")),
-    Filter("ns", "namespace", WORDS, _("namespace"), "ns:team", ("namespace", "user", "org", "owner", "author", "by")),
-    Filter("rank", "rank", NUMBER, _("rank"), "rank:<=16", ("r",)),
-    Filter("size", "size", SIZE, _("size of its files"), "size:<10MB", ("bytes",)),
-    Filter("score", "score", SHARE, _("best measured score"), "score:>=90%", ()),
-    Filter("gain", "gain", SHARE, _("best score less that of the base model alone"), "gain:>0", ("improvement",)),
-    Filter("is", "marks", FLAG, _("state"), "is:measured", ("has",)),
-    Filter(
-        "sort", "sort", SORT, _("order of what is found"), "sort:newest", ("order", "sorted", "orderby", "order_by")
-    ),
+    _filter("base", WORDS, _("base model, or part of its name"), "base:llama-3", "base_model model basemodel"),
+    _filter("method", WORDS, _("adapter method, such as lora"), "method:lora", "type peft peft_type"),
+    _filter("task", WORDS, _("task, such as ner"), "task:ner", "pipeline_tag pipeline"),
+    _filter("lang", WORDS, _("language, such as de or German"), "lang:de", "language languages", "language"),
+    _filter("rank", NUMBER, _("rank, such as 16, <=16 or 4..16"), "rank:<=16", "r"),
+    _filter("license", WORDS, _("licence, such as apache-2.0"), "license:apache-2.0", "licence"),
+    _filter("fits", WORDS, _("base model that its checked shapes fit"), "fits:gpt2", "compatible fit"),
+    _filter("score", SHARE, _("best measured score, or the score on a set"), "score:>=90%"),
+    _filter("gain", SHARE, _("best score less that of the base model alone"), "gain:>0", "improvement"),
+    _filter("size", SIZE, _("size of its files, such as <10MB"), "size:<10MB", "bytes"),
+    _filter("tag", WORDS, _("tag of its author"), "tag:legal", "tags topic"),
+    _filter("ns", WORDS, _("namespace"), "ns:team", "namespace user org owner author by", "namespace"),
+    _filter("is", FLAG, _("state, such as measured"), "is:measured", "has", "marks"),
+    _filter("arch", WORDS, _("architecture of the base model"), "arch:bert", "architecture model_type", "architecture"),
+    _filter("domain", WORDS, _("field of work, such as legal"), "domain:legal"),
+    _filter("modality", WORDS, _("what goes in or comes out, such as image"), "modality:image"),
+    _filter("sort", SORT, _("order, such as newest"), "sort:newest", "order sorted orderby order_by"),
 )
 
 SORT_NAMES = {
