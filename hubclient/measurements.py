@@ -49,6 +49,11 @@ class Measurements(Caller):
         answer: dict[str, Any] = self.call("GET", "/compare", params={"a": a, "b": b, "set": evaluation_set})
         return answer
 
+    def side_by_side(self, *names: str) -> dict[str, Any]:
+        """Facts and scores of two to six adapters, `ns/name[@version]` each: `adapters`, `facts`, `scores`."""
+        answer: dict[str, Any] = self.call("GET", "/comparisons", params={"adapter": list(names)})
+        return answer
+
     def leaderboard(self, evaluation_set: str, **filters: Any) -> dict[str, Any]:
         """Measured scores of published versions, the best first (base_model, task)."""
         answer: dict[str, Any] = self.call("GET", "/leaderboards", params={"set": evaluation_set, **filters})

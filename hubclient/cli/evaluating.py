@@ -10,6 +10,7 @@ import typer
 from .. import output
 from ..errors import UsageError
 from .options import AsJson, HubUrl, Timeout, open_hub
+from .side_by_side import show_side_by_side
 
 SetName = Annotated[str, typer.Option("--set", metavar="NAME[@N]", help="The evaluation set, or one revision of it.")]
 _SHOWN_ITEMS = 20
@@ -93,18 +94,33 @@ def _score(row: dict[str, Any]) -> str:
 
 
 def compare(
-    a: Annotated[str, typer.Argument(metavar="A", help="Before: namespace/name@version.")],
-    b: Annotated[str, typer.Argument(metavar="B", help="Now: namespace/name@version.")],
-    evaluation_set: SetName,
+    names: Annotated[
+        list[str], typer.Argument(metavar="NAME[@VERSION]...", help="Two to six; with --set two: before and now.")
+    ],
+    evaluation_set: Annotated[
+        str | None, typer.Option("--set", metavar="NAME[@N]", help="Say which rows of this set flipped between two.")
+    ] = None,
     url: HubUrl = None,
     is_json: AsJson = False,
 ) -> None:
-    """Say what flipped from A to B. Example: hubclient compare team/ner@1.0.0 team/ner@1.1.0 --set team/news"""
+    """Put adapters side by side; with --set, say what flipped. Example: hubclient compare team/a team/b team/c"""
+    if evaluation_set is not None and len(names) != 2:
+        hint = "Name the one before, then the one now."
+        raise UsageError(f"{len(names)} adapters were named; on a set two compare", hint=hint)
     with open_hub(url) as hub:
-        found = hub.compare(a, b, evaluation_set)
+        if evaluation_set is None:
+            found = hub.side_by_side(*names)
+        else:
+            found = hub.compare(names[0], names[1], evaluation_set)
     if is_json:
         output.emit_json(found)
-        return
+    elif evaluation_set is None:
+        show_side_by_side(found)
+    else:
+        _show_flips(found)
+
+
+def _show_flips(found: dict[str, Any]) -> None:
     gain, test = found["difference"], found["mcnemar"]
     output.facts(
         {

@@ -184,6 +184,23 @@ def test_compare_shows_flips_and_mcnemars_test(run):
     assert document["negative_flips"] == sum(row[1] == "negative" for row in flipped)
 
 
+def test_compare_without_a_set_puts_adapters_side_by_side(run):
+    code, out, err = run("compare", "team/sentiment@1.0.0", "team/sentiment@1.1.0")
+    assert code == 0, err
+    rows = {line.split("\t")[0]: line.split("\t")[1:] for line in out.splitlines()}
+    assert rows["team/films@1 accuracy"][0].startswith("0.8 (0.7 to 0.9)")
+    assert "the same: state published" in err
+    document = json.loads(run("compare", "team/sentiment@1.0.0", "team/sentiment@1.1.0", "--json")[1])
+    assert [row["version"] for row in document["adapters"]] == ["1.0.0", "1.1.0"]
+
+
+def test_compare_refuses_one_alone_and_three_on_a_set(run):
+    assert run("compare", "team/sentiment")[0] == 1
+    code, _, err = run("compare", "team/a", "team/b", "team/c", "--set", "team/films")
+    assert code == 2
+    assert "on a set two compare" in err
+
+
 def report(run, *arguments):
     return run("ci-report", "team/sentiment@1.2.0", "--set", "team/films", *arguments)
 
