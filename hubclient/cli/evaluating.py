@@ -108,10 +108,7 @@ def compare(
         hint = "Name the one before, then the one now."
         raise UsageError(f"{len(names)} adapters were named; on a set two compare", hint=hint)
     with open_hub(url) as hub:
-        if evaluation_set is None:
-            found = hub.side_by_side(*names)
-        else:
-            found = hub.compare(names[0], names[1], evaluation_set)
+        found = hub.side_by_side(*names) if evaluation_set is None else hub.compare(names[0], names[1], evaluation_set)
     if is_json:
         output.emit_json(found)
     elif evaluation_set is None:
