@@ -42,6 +42,11 @@ class Record(models.Model):
         ordering = ["source", "path"]
 
     @property
+    def source_label(self) -> str:
+        """What the source calls itself."""
+        return {"adapterhub": "AdapterHub", "huggingface": "Hugging Face"}.get(self.source, self.source)
+
+    @property
     def full_name(self) -> str:
         """``source/path``: three words or more, so that it is never the name of an adapter."""
         return f"{self.source}/{self.path}"

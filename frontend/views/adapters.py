@@ -12,12 +12,14 @@ from catalog.accounts.services import can_review, role_in
 from catalog.adapters.models import Adapter, Revision
 from catalog.adapters.queries import get_adapter, get_revision
 from catalog.cards import render_card
+from catalog.collections.queries import collections_with
 from catalog.evaluations.claims import claims_of
 from catalog.evaluations.history import history
 from catalog.evaluations.standing import analysed_of, is_evaluated, others_of, scores_of, together_of
 from catalog.evaluations.uncertainty import newest_uncertainties
 from catalog.names import version_key
 from catalog.removals.queries import why_gone
+from catalog.taxonomy.domains import cautions_of
 from frontend.evidence import evidence_rows
 from frontend.facts import claim_rows, disagreements, fact_rows, finding_lines, fit_of
 from frontend.figures.days import downloads_context
@@ -52,6 +54,7 @@ def adapter_page(request: HttpRequest, namespace: str, name: str, version: str =
             "training": training_of(request.user, revision),
             "can_review": revision.state == "pending" and can_review(request.user, adapter.namespace),
         }
+        context["collections"] = collections_with(request.user, adapter=adapter)
         context |= lineage_context(request.user, revision) | downloads_context(adapter)
         if is_evaluated(adapter):
             context |= scores_context(request.user, revision) | {"history": history(request.user, adapter)}
@@ -74,6 +77,7 @@ def revision_context(revision: Revision, hub_url: str) -> dict[str, Any]:
     base = revision.base_model.name if revision.base_model else ""
     return {
         "ref": ref,
+        "cautions": cautions_of(revision.task, revision.tags),
         "fit": fit_of(revision),
         "declared_base": str((revision.facts.get("base") or {}).get("declared") or revision.claims.get("base") or ""),
         "facts": fact_rows(revision.facts),

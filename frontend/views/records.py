@@ -1,5 +1,6 @@
 """Records: the list of what other catalogues describe, and one of them."""
 
+from typing import Any
 from urllib.parse import urlsplit
 
 from django.db.models import Count
@@ -54,8 +55,17 @@ def record_page(request: HttpRequest, source: str, path: str) -> HttpResponse:
         "task": find_task(record.task),
         "method": find_method(record.method),
         "languages": [(tag, language_name(tag)) for tag in record.languages],
-        "claimed": [(name.replace("_", " "), value) for name, value in claims.items() if name not in _SHOWN],
+        "claimed": [(name.replace("_", " "), _plainly(value)) for name, value in claims.items() if name not in _SHOWN],
         "cautions": cautions_of(record.task, record.tags),
         "collections": collections_with(request.user, record=record),
     }
     return render(request, "record/page.html", context)
+
+
+def _plainly(value: Any) -> str:
+    """A claim as text: a mapping as ``name: value`` in a row, true and false as words."""
+    if isinstance(value, dict):
+        return ", ".join(f"{name}: {_plainly(part)}" for name, part in value.items())
+    if isinstance(value, list):
+        return ", ".join(map(_plainly, value))
+    return str(value).lower() if isinstance(value, bool) else str(value)
