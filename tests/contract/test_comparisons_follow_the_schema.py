@@ -29,3 +29,15 @@ def test_comparisons_and_boards_answer_as_described(is_hidden):
     answer = client.get(f"{API}/leaderboards", {"set": "lab/films"})
     assert len(answer.json()["results"]) == 2
     check("get", "/leaderboards", answer)
+    answer = client.get(f"{API}/comparisons", {"adapter": ["lab/ner@1.0.0", "lab/ner@1.1.0"]})
+    assert [line["set"]["name"] for line in answer.json()["scores"]] == ["lab/films"]
+    check("get", "/comparisons", answer)
+
+
+def test_downloads_by_day_answer_as_described():
+    owner = make_user("owner")
+    make_namespace(owner)
+    publish_for(make_base(owner), owner, version="1.0.0")
+    answer = client_of(owner).get(f"{API}/adapters/lab/ner/downloads", {"days": 3})
+    assert [day["count"] for day in answer.json()["days"]] == [0, 0, 0]
+    check("get", "/adapters/{namespace}/{name}/downloads", answer)
