@@ -34,6 +34,7 @@ from frontend.views import (
     review_statistics,
     reviews,
     search,
+    search_help,
     set_changes,
     similar,
     spectra,
@@ -54,6 +55,7 @@ def _page(route: str, view: View, name: str) -> URLPattern:
 urlpatterns: list[URLPattern] = [
     _page("", home.home, "home"),
     _page("search", search.search_page, "search"),
+    _page("search/help", search_help.help_page, "search-help"),
     _page("search/suggest", suggesting.suggestions, "suggest"),
     path("login/", accounts.login_page, name="login"),
     path("logout/", accounts.logout_page, name="logout"),

@@ -31,6 +31,7 @@ FIXED = (
     "/new/transfer",
     "/search",
     "/search?q=zebra",
+    "/search/help",
     "/team",
     "/team/ner-de",
     "/tasks/",

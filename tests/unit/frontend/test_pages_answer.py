@@ -15,6 +15,7 @@ PUBLIC = [
     "/",
     "/search",
     "/search?q=ner&method=lora&language=de",
+    "/search/help",
     "/login/",
     "/base-models/",
     "/base-models/example/tiny-encoder",

@@ -148,3 +148,11 @@ def test_while_a_value_is_still_missing_the_results_stay_as_they_are(published, 
     assert (part.status_code, part.content) == (204, b"")
     whole = stranger.get("/search?q=court+lang:")
     assert "&#x27;lang:&#x27; has no value" in whole.content.decode()
+
+
+def test_the_page_about_the_language_has_examples_that_can_be_read(published, stranger):
+    text = html.unescape(stranger.get("/search/help").content.decode())
+    examples = re.findall(r'<a class="mono" href="(/search\?q=[^"]+)"', text)
+    assert len(examples) > 15
+    for address in examples:
+        assert stranger.get(address).status_code == 200, address
