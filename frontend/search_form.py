@@ -14,8 +14,9 @@ from catalog.search.alternatives import Alternatives
 from catalog.search.language import parse
 from catalog.search.parameters import PARAMETERS, query_from
 from catalog.search.parts import Part, parts_of, written
-from catalog.search.queries import Facets
-from catalog.search.query import ANY_OF, WORD_FILTERS, SearchQuery
+from catalog.search.queries import Facets, FacetValue
+from catalog.search.query import ANY_OF, NUMBER_FILTERS, WORD_FILTERS, SearchQuery
+from frontend.bands import bounds_of
 
 TITLES: dict[str, Promise] = {
     "base": _("Base model"),
@@ -39,6 +40,22 @@ TITLES: dict[str, Promise] = {
     "phrases": _("Words"),
 }
 SORT_TITLES = {"downloads": _("Most downloaded"), "newest": _("Newest"), "name": _("Name")}
+# In the order of the page.
+_FACETS = (
+    "base",
+    "architecture",
+    "method",
+    "task",
+    "language",
+    "rank",
+    "license",
+    "size",
+    "gain",
+    "domain",
+    "modality",
+    "namespace",
+    "tag",
+)
 # Parameters of their own in an address; whatever else a query asks for is written into its text.
 _OWN = (*WORD_FILTERS, "fits", "rank_min", "rank_max")
 
@@ -141,22 +158,39 @@ def _chip(query: SearchQuery, part: Part, is_typed: bool) -> Chip:
 
 
 def facet_groups(query: SearchQuery, found: Facets) -> list[FacetGroup]:
-    """Facets that have values, each value with the address that toggles it; two values of a facet mean either."""
+    """Facets that have values, each value with the address that toggles it; two words of a facet mean either."""
     groups = []
-    for name, title in TITLES.items():
+    for name in _FACETS:
         rows = getattr(found, name, [])
-        known = {str(row.value).casefold() for row in rows}
-        chosen = [value for value in str(getattr(query, name, "")).split(ANY_OF) if value.casefold() in known]
-        links = []
-        for row in rows:
-            value = str(row.value)
-            others = [other for other in chosen if other.casefold() != value.casefold()]
-            is_chosen = len(others) < len(chosen)
-            changed: dict[str, Any] = {name: ANY_OF.join(others if is_chosen else [*others, value])}
-            links.append(FacetLink(value, row.count, is_chosen, search_url(replace(query, **changed))))
+        links = _ranges(query, name, rows) if name in NUMBER_FILTERS else _words(query, name, rows)
         if links:
-            groups.append(FacetGroup(name, title, links))
+            groups.append(FacetGroup(name, TITLES[name], links))
     return groups
+
+
+def _words(query: SearchQuery, name: str, rows: list[FacetValue]) -> list[FacetLink]:
+    known = {row.value.casefold() for row in rows}
+    chosen = [value for value in str(getattr(query, name, "")).split(ANY_OF) if value.casefold() in known]
+    links = []
+    for row in rows:
+        others = [other for other in chosen if other.casefold() != row.value.casefold()]
+        is_chosen = len(others) < len(chosen)
+        changed: dict[str, Any] = {name: ANY_OF.join(others if is_chosen else [*others, row.value])}
+        links.append(FacetLink(row.value, row.count, is_chosen, search_url(replace(query, **changed))))
+    return links
+
+
+def _ranges(query: SearchQuery, name: str, rows: list[FacetValue]) -> list[FacetLink]:
+    """Numbers and bands, of which one at a time is chosen."""
+    asked = (getattr(query, f"{name}_min"), getattr(query, f"{name}_max"))
+    links = []
+    for row in rows:
+        low, high = bounds_of(row.value)
+        is_chosen = asked == (low, high)
+        ends: dict[str, Any] = {f"{name}_min": None, f"{name}_max": None}
+        ends = ends if is_chosen else {f"{name}_min": low, f"{name}_max": high}
+        links.append(FacetLink(row.value, row.count, is_chosen, search_url(replace(query, **ends))))
+    return links
 
 
 @dataclass(frozen=True)

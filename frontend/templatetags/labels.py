@@ -9,6 +9,7 @@ from catalog.taxonomy.languages import language_name as _language_name
 from catalog.taxonomy.licenses import license_label as _license_label
 from catalog.taxonomy.methods import method_label as _method_label
 from catalog.taxonomy.tasks import find_task
+from frontend.bands import gain_band, size_band
 
 register = template.Library()
 
@@ -76,6 +77,8 @@ LABELS: dict[str, Callable[[str], str]] = {
     "language": language_label,
     "method": method_label,
     "license": license_label,
+    "size": size_band,
+    "gain": gain_band,
 }
 
 
