@@ -22,8 +22,8 @@ CLIENTS = (1, 4)
 # A case, and what the clients answered: one client, then four.
 Found = tuple[Case, list[list[Answered]]]
 HEAD = [
-    "| what | found | goal p95 (max) ms | p50 | p95 | max | p50, 4 clients | p95, 4 clients | max, 4 clients | held |",
-    "|---|---:|---:|---:|---:|---:|---:|---:|---:|---|",
+    "| what | found | goal p95 (max) ms | p50 | p95 | max | CPU | p50, 4 clients | p95, 4 clients | max, 4 clients | held |",
+    "|---|---:|---:|---:|---:|---:|---:|---:|---:|---:|---|",
 ]
 
 
@@ -60,7 +60,7 @@ def _measure_one(name: str, server: Postgres, asked: argparse.Namespace) -> None
         f"{asked.rows:,} adapters, warm; each class {asked.count} questions of a client with terms of their own; "
         "nothing is remembered between questions. Service: a call of search (with facets: and of facets) in the "
         "client's own process. Page: a request to gunicorn (2 x 8) on the same cores. Found: the median, 10,001 for "
-        "more."
+        "more. CPU: processor time of a question, client and PostgreSQL together, one client."
     )
     lines = [f"{datetime.now(UTC):%Y-%m-%d}, {machine('Django', 'psycopg', 'gunicorn')}", "", before, "", remark, ""]
     if not (asked.quick or asked.part or asked.rows != _ROWS):
@@ -111,6 +111,8 @@ def _line(case: Case, by_clients: list[list[Answered]]) -> str:
         times = sorted(ms for answer in answers for ms in answer.milliseconds) or [0.0]
         p50, p95, most = _at(times, 0.5), _at(times, 0.95), times[-1]
         cells += [f"{p50:.1f}", f"{p95:.1f}", f"{most:.0f}"]
+        if len(answers) == 1:
+            cells.append(f"{answers[0].cpu_ms:.1f}" if answers[0].cpu_ms else "")
         verdicts.append(_is_held(case.goal, p95, most))
     sizes = sorted(size for answer in by_clients[0] for size in answer.sizes) or [0]
     errors = [error for answers in by_clients for answer in answers for error in answer.errors]

@@ -1,11 +1,13 @@
 """One client of the bench: a process with a connection of its own, which asks and keeps the milliseconds."""
 
 import os
+import sys
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from http.client import HTTPConnection
 from multiprocessing import get_context
+from pathlib import Path
 from queue import Empty
 from typing import Any
 
@@ -26,6 +28,8 @@ class Answered:
     sizes: list[int]
     """Rows that were found, at most 10,001; of a page its bytes."""
     errors: list[str]
+    cpu_ms: float = 0.0
+    """Processor time of the client and its database connection for one question; of a page unknown."""
 
 
 def ask_all(plans: list[list[Case]], *, environment: dict[str, str], port: int = 0) -> dict[str, list[Answered]]:
@@ -77,9 +81,10 @@ def _client(plan: list[Case], environment: dict[str, str], port: int, barrier: A
 def _measure(case: Case, asked: Asked) -> Answered:
     """The first asks warm plans and imports, and are asked again at the end with the rest."""
     times, sizes, errors = [], [], []
+    spent = 0.0
     for number, ask in enumerate(case.asks[-_WARMING:] + case.asks[: -_WARMING or None]):
         work = asked(ask)
-        start = time.perf_counter()
+        start, spent_before = time.perf_counter(), _cpu_seconds()
         try:
             size = work()
         except Exception as error:
@@ -88,7 +93,21 @@ def _measure(case: Case, asked: Asked) -> Answered:
         if number >= _WARMING:
             times.append((time.perf_counter() - start) * 1e3)
             sizes.append(size)
-    return Answered(case.name, times, sizes, errors)
+            spent += _cpu_seconds() - spent_before
+    return Answered(case.name, times, sizes, errors, spent / max(len(times), 1) * 1e3)
+
+
+def _cpu_seconds() -> float:
+    """Of this process, and of the PostgreSQL process that serves it (in hundredths of a second)."""
+    if "django" not in sys.modules:
+        return 0.0
+    from django.db import connection
+
+    ticks = 0
+    if connection.vendor == "postgresql" and connection.connection is not None:
+        stat = Path(f"/proc/{connection.connection.info.backend_pid}/stat").read_text()
+        ticks = sum(map(int, stat.rpartition(")")[2].split()[11:13]))
+    return time.process_time() + ticks / os.sysconf("SC_CLK_TCK")
 
 
 def _kinds(port: int) -> dict[str, Asked]:
