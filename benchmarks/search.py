@@ -22,7 +22,8 @@ CLIENTS = (1, 4)
 # A case, and what the clients answered: one client, then four.
 Found = tuple[Case, list[list[Answered]]]
 HEAD = [
-    "| what | found | goal p95 (max) ms | p50 | p95 | max | CPU | p50, 4 clients | p95, 4 clients | max, 4 clients | held |",
+    "| what | found | goal p95 (max) ms | p50 | p95 | max | CPU "
+    "| p50, 4 clients | p95, 4 clients | max, 4 clients | held |",
     "|---|---:|---:|---:|---:|---:|---:|---:|---:|---:|---|",
 ]
 
