@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import Any, Generic, TypeVar
 
 from django.core import signing
+from django.core.exceptions import FieldDoesNotExist
 from django.db.models import BooleanField, F, Field, Func, Model, Q, QuerySet, Value
 from django.db.models.expressions import Combinable
 
@@ -110,7 +111,10 @@ class _RowComparison(Func):
 
 def _field(model: type[M], path: str) -> Any:
     first, *rest = path.split("__")
-    found: Any = model._meta.get_field(first)
+    try:
+        found: Any = model._meta.get_field(first)
+    except FieldDoesNotExist:
+        return None  # an annotation: its values are numbers, which say themselves what they are
     for name in rest:
         found = found.related_model._meta.get_field(name)
     return found

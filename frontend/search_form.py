@@ -39,7 +39,13 @@ TITLES: dict[str, Promise] = {
     "phrase": _("Words"),
     "phrases": _("Words"),
 }
-SORT_TITLES = {"downloads": _("Most downloaded"), "newest": _("Newest"), "name": _("Name")}
+SORT_TITLES = {
+    "downloads": _("Most downloaded"),
+    "newest": _("Newest"),
+    "name": _("Name"),
+    "score": _("Best score"),
+    "relevance": _("Words in the name first"),
+}
 # In the order of the page.
 _FACETS = (
     "base",

@@ -11,6 +11,7 @@ from django.db import close_old_connections
 from catalog.jobs import services as jobs
 from catalog.jobs.heartbeats import forget_lost_workers
 from catalog.search.downloads import carry_downloads
+from catalog.search.totals import recount_if_due
 from catalog.uploads.services import drop_stale_staging, expire_uploads
 from workers.kinds import abandon_exhausted
 from workers.process import this_worker
@@ -29,6 +30,7 @@ def sweep_once() -> int:
         expire_uploads()
         forget_lost_workers()
         carry_downloads()
+        recount_if_due()
         if not this_worker().clock_problem:
             _drop_stale_staging_if_due()
         return sent

@@ -15,6 +15,7 @@ from catalog.evaluations.policies import publish_measured
 from catalog.evaluations.splitting import split_job
 from catalog.evaluations.telling import told
 from catalog.jobs.models import Job
+from catalog.search.scores import index_scores_of
 
 _NO_RESULT = {"code": "result_missing", "detail": "the job ended without a word about this evaluation"}
 
@@ -36,6 +37,7 @@ def record_results(job: Job, outcome: dict[str, Any]) -> dict[str, Any]:
         else:
             _keep(evaluation, row, versions)
         counts["failed" if error else "measured"] += 1
+    index_scores_of(waiting)
     publish_measured([evaluation.revision for evaluation in waiting if evaluation.revision is not None])
     return {**counts, "evaluations": [str(evaluation.pk) for evaluation in waiting]}
 

@@ -7,7 +7,8 @@ from catalog.adapters.models import Adapter
 from catalog.adapters.querysets import AdapterQuerySet
 from catalog.errors import InvalidInput
 from catalog.families.models import Family
-from catalog.search.models import LABEL_SIGNS, SearchEntry
+from catalog.search.models import SearchEntry
+from catalog.search.tokens import label
 from catalog.taxonomy.tasks import canonical_task
 
 NAMES = ("method", "task", "language", "tag", "name")
@@ -41,7 +42,7 @@ def chosen_by_rule(family: Family) -> AdapterQuerySet:
         entries = entries.filter(task=canonical_task(rule["task"]))
     if "name" in rule:
         entries = entries.filter(adapter__name__istartswith=rule["name"])
-    for name, sign in LABEL_SIGNS.items():
+    for name in ("tag", "language"):
         if name in rule:
-            entries = entries.filter(words__labels__contains=f" {sign}{rule[name].casefold()} ")
+            entries = entries.filter(words__labels__contains=f" {label(name, rule[name])} ")
     return Adapter.objects.live().filter(pk__in=entries.values("adapter_id"))

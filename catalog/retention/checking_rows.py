@@ -82,7 +82,7 @@ def check_entries() -> Iterator[Finding]:
             ):
                 yield Finding("entry_differs", str(adapter), f"listings show {entry.version}, not {best.name}", repair)
     # Published by the release before, while this one's tables were there already.
-    for entry in each(entries.filter(words=None).select_related("adapter__namespace")):
+    for entry in each(entries.filter(Q(words=None) | Q(words__head="")).select_related("adapter__namespace")):
         repair = partial(_index_again, cast(int, entry.adapter_id))
         yield Finding("entry_differs", str(entry.adapter), "no word finds it", repair)
     unseen = Adapter.objects.filter(deleted_at=None, entry=None).exclude(default_version=None)

@@ -1,4 +1,4 @@
-"""A query as conditions on the columns of an entry, each a ``Q``."""
+"""A query as conditions on the columns of an entry; its words, tags and languages only the index knows."""
 
 from collections.abc import Callable, Iterator
 from typing import Any
@@ -13,12 +13,24 @@ from catalog.errors import InvalidInput
 from catalog.evaluations.models import EvaluationSet
 from catalog.names import fold
 from catalog.search.fitting import digests_that_fit
-from catalog.search.models import LABEL_SIGNS, EntryScore
-from catalog.search.query import ANY_OF, MARKS, NUMBER_FILTERS, WORD_FILTERS, SearchQuery
+from catalog.search.models import EntryScore
+from catalog.search.query import MARKS, NUMBER_FILTERS, SearchQuery
+from catalog.search.terms import INDEXED_ONLY, each_of
 from catalog.taxonomy.domains import find_domain
 from catalog.taxonomy.tasks import canonical_task
 
 NOTHING = Q(pk__in=[])
+COLUMNS = {
+    "base": "base_model",
+    "architecture": "architecture",
+    "method": "method",
+    "task": "task",
+    "license": "license",
+    "namespace": "namespace",
+    "domain": "domain",
+    "modality": "modality",
+}
+"""Word filters that a column answers."""
 _MARKS = {
     "measured": Q(best_score__isnull=False),
     "elsewhere": Q(adapter__isnull=True),
@@ -28,27 +40,40 @@ _MARKS = {
 _RANGED = {"rank": "rank", "size": "size_bytes", "gain": "gain"}
 
 
-def conditions(query: SearchQuery, viewer: Actor) -> list[Q]:
-    """Everything that an entry must be to be found; all must hold. Raises InvalidInput for what nobody knows."""
-    found = [_word(word) for word in query.text.casefold().split()]
-    found += [_phrase(phrase) for phrase in query.phrases]
-    found += [any_of(name, value) for name in WORD_FILTERS if (value := getattr(query, name))]
-    found += [_range(name, *_bounds(query, name)) for name in _RANGED if _bounds(query, name) != (None, None)]
+def values_of(name: str, values: str) -> list[Any]:
+    """What a column holds for the values of a word filter: ids of base models and namespaces, else folded words."""
+    if name == "base":
+        return [pk for value in each_of(values) for pk in _bases(value)]
+    if name == "namespace":
+        folded = [fold(value) for value in each_of(values)]
+        return list(Namespace.objects.filter(folded__in=folded).values_list("pk", flat=True))
+    if name == "task":
+        return [canonical_task(value) for value in each_of(values)]
+    if name == "domain":
+        return [found.id if (found := find_domain(value)) else value.casefold() for value in each_of(values)]
+    return [value.casefold() for value in each_of(values)]
+
+
+def one_of(name: str, values: list[Any]) -> Q:
+    """The condition that a column holds one of ``values``, as :func:`values_of` gives them."""
+    if name == "license":
+        found = NOTHING
+        for value in values:
+            found |= Q(license__iexact=value)
+        return found
+    # Ids and not joins: only so the database knows that one index has the rows in the order of the page.
+    column = COLUMNS[name]
+    return Q(**{column: values[0]}) if len(values) == 1 else Q(**{f"{column}__in": values})
+
+
+def other_conditions(query: SearchQuery, viewer: Actor) -> list[Q]:
+    """Everything but the word filters that :func:`one_of` is for. Raises InvalidInput for what nobody knows."""
+    found = [_between(_RANGED[name], *_bounds(query, name)) for name in _RANGED if _bounds(query, name) != (None, None)]
     if query.score_set or _bounds(query, "score") != (None, None):
         found.append(_score(query, viewer))
     if query.fits:
         found.append(_fits(query.fits))
-    found += [_mark(mark) for mark in query.marks]
-    return [*found, *_more(query)]
-
-
-def any_of(name: str, values: str) -> Q:
-    """One of the values of a word filter."""
-    make, found = _WORDS[name], NOTHING
-    for value in values.split(ANY_OF):
-        if value.strip():
-            found |= make(value.strip())
-    return found
+    return [*found, *(_mark(mark) for mark in query.marks), *_more(query)]
 
 
 def scored_on(full_name: str, viewer: Actor) -> EvaluationSet:
@@ -63,12 +88,14 @@ def scored_on(full_name: str, viewer: Actor) -> EvaluationSet:
 
 def _more(query: SearchQuery) -> Iterator[Q]:
     for term in query.more:
+        if term.name in INDEXED_ONLY:
+            continue
         if term.name in NUMBER_FILTERS:
             low, _, high = term.value.partition("..")
-            name = "best_score" if term.name == "score" else _RANGED[term.name]
-            found = _between(name, float(low) if low else None, float(high) if high else None)
-        elif term.name in _WORDS:
-            found = any_of(term.name, term.value)
+            column = _RANGED.get(term.name, "best_score")
+            found = _between(column, float(low) if low else None, float(high) if high else None)
+        elif term.name in COLUMNS:
+            found = one_of(term.name, values_of(term.name, term.value))
         else:
             found = _OTHERS[term.name](term.value)
         yield ~found if term.is_negated else found
@@ -76,10 +103,6 @@ def _more(query: SearchQuery) -> Iterator[Q]:
 
 def _bounds(query: SearchQuery, name: str) -> tuple[Any, Any]:
     return getattr(query, f"{name}_min"), getattr(query, f"{name}_max")
-
-
-def _range(name: str, low: Any, high: Any) -> Q:
-    return _between(_RANGED[name], low, high)
 
 
 def _between(column: str, low: Any, high: Any) -> Q:
@@ -114,48 +137,9 @@ def _mark(mark: str) -> Q:
     return _MARKS[mark]
 
 
-# Ids and not joins: only so the database knows that one index has the rows in the order of the page.
-def _base(value: str) -> Q:
+def _bases(value: str) -> list[int]:
     base = find_base(value)
-    same = BaseModel.objects.filter(folded=base.folded).values_list("pk", flat=True) if base else ()
-    return Q(base_model__in=list(same))
+    return list(BaseModel.objects.filter(folded=base.folded).values_list("pk", flat=True)) if base else []
 
 
-def _namespace(value: str) -> Q:
-    return Q(namespace__in=list(Namespace.objects.filter(folded=fold(value)).values_list("pk", flat=True)))
-
-
-def _word(value: str) -> Q:
-    return Q(words__text__contains=value.casefold())
-
-
-def _phrase(value: str) -> Q:
-    return Q(words__text__contains=" ".join(value.casefold().split()))
-
-
-def _label(kind: str) -> Callable[[str], Q]:
-    return lambda value: Q(words__labels__contains=f" {LABEL_SIGNS[kind]}{value.casefold()} ")
-
-
-def _equal(column: str) -> Callable[[str], Q]:
-    return lambda value: Q(**{column: value.casefold()})
-
-
-def _domain(value: str) -> Q:
-    known = find_domain(value)
-    return Q(domain=known.id if known else value.casefold())
-
-
-_WORDS: dict[str, Callable[[str], Q]] = {
-    "base": _base,
-    "architecture": _equal("architecture"),
-    "method": _equal("method"),
-    "task": lambda value: Q(task=canonical_task(value)),
-    "language": _label("language"),
-    "license": lambda value: Q(license__iexact=value),
-    "tag": _label("tag"),
-    "namespace": _namespace,
-    "domain": _domain,
-    "modality": _equal("modality"),
-}
-_OTHERS: dict[str, Callable[[str], Q]] = {"text": _word, "phrase": _phrase, "fits": _fits, "is": _mark}
+_OTHERS: dict[str, Callable[[str], Q]] = {"fits": _fits, "is": _mark}

@@ -16,7 +16,9 @@ class ListedBase(NamedTuple):
 
 
 class Listed(NamedTuple):
-    """One adapter of a listing, or one record. Making models of a page's rows would cost more than finding them."""
+    """One adapter of a listing, or one record; ``merit`` is what a sorting by score or relevance goes by.
+
+    Making models of a page's rows would cost more than finding them."""
 
     id: int
     full_name: str
@@ -38,6 +40,7 @@ class Listed(NamedTuple):
     best_score: float | None
     gain: float | None
     adapter_id: int | None
+    merit: float | None
     base_name: str | None
     base_revision: str | None
 
@@ -57,5 +60,5 @@ _COLUMNS = [_ELSEWHERE.get(name, name) for name in Listed._fields]
 
 
 def columns_of(entries: QuerySet[SearchEntry]) -> QuerySet[SearchEntry, Any]:
-    """What :class:`Listed` is made of."""
+    """What :class:`Listed` is made of; the entries have a ``merit``."""
     return entries.values_list(*_COLUMNS)

@@ -2,10 +2,9 @@
 
 from django.db import models
 from django.db.models import F, Q
-from django.db.models.functions import Upper
+from django.db.models.functions import Left, Upper
 
-# Signs and not words before a label: a word in every row would be in every list of the trigram index.
-LABEL_SIGNS = {"tag": "#", "language": "@"}
+from catalog.search.fields import TermsField
 
 
 class SearchEntry(models.Model):
@@ -58,6 +57,21 @@ class SearchEntry(models.Model):
             models.Index(Upper("license"), F("downloads").desc(), F("id").desc(), name="entry_by_license"),
             models.Index(fields=["-downloads", "-id"], name="entry_by_downloads"),
             models.Index(fields=["-published_at", "-id"], name="entry_by_date"),
+            models.Index(fields=["architecture", "-downloads", "-id"], name="entry_by_architecture"),
+            models.Index(fields=["rank", "-downloads", "-id"], name="entry_by_rank"),
+            models.Index(fields=["size_bytes"], name="entry_by_size"),
+            models.Index(fields=["shape_digest", "-downloads", "-id"], name="entry_by_shapes"),
+            models.Index(fields=["-gain", "-id"], name="entry_by_gain", condition=Q(gain__isnull=False)),
+            models.Index(
+                fields=["-best_score", "-id"], name="entry_by_best_score", condition=Q(best_score__isnull=False)
+            ),
+            # What not everybody sees, and what must be asked whether he does.
+            models.Index(fields=["namespace", "-downloads"], name="entry_private", condition=Q(is_public=False)),
+            models.Index(fields=["-downloads"], name="entry_derived", condition=Q(is_derived=True)),
+            models.Index(fields=["-downloads"], name="entry_elsewhere", condition=Q(adapter__isnull=True)),
+            # Names that begin alike: the most downloaded of many, and all of a few.
+            models.Index(Left("short_name", 3), F("downloads").desc(), F("id").desc(), name="entry_by_first_letters"),
+            models.Index(fields=["short_name"], name="entry_by_short_name", opclasses=["varchar_pattern_ops"]),
         ]
         constraints = [
             models.CheckConstraint(
@@ -72,13 +86,68 @@ class SearchEntry(models.Model):
 class SearchText(models.Model):
     """The words of an entry, apart from it: counting a download must not write the index over every word again.
 
-    On PostgreSQL both columns have a trigram index.
+    Each text is words between blanks, as :mod:`catalog.search.tokens` cuts them: ``head`` of name, task and tags,
+    ``text`` of everything else, ``labels`` such as `` #legal @de method=lora ``. Triggers make the index of them.
     """
 
     entry = models.OneToOneField(SearchEntry, on_delete=models.CASCADE, related_name="words", primary_key=True)
+    head = models.TextField(blank=True, db_default="")
     text = models.TextField(blank=True)
     labels = models.TextField(blank=True)
-    """Folded, each between blanks: `` #legal @de @de-ch ``."""
+
+
+class SearchTerms(models.Model):
+    """The index over those words (:mod:`catalog.search.word_index`), asked by ``terms__match``.
+
+    PostgreSQL has what decides who may see an entry beside its words, and the magnitude of its downloads; on SQLite
+    the table has no columns but the first two.
+    """
+
+    entry = models.OneToOneField(
+        SearchEntry, on_delete=models.DO_NOTHING, related_name="+", primary_key=True, db_column="rowid"
+    )
+    terms = TermsField(db_column="search_terms")
+    weight = models.SmallIntegerField()
+    is_public = models.BooleanField()
+    is_derived = models.BooleanField()
+    namespace = models.ForeignKey("accounts.Namespace", null=True, on_delete=models.DO_NOTHING, related_name="+")
+    adapter = models.ForeignKey("adapters.Adapter", null=True, on_delete=models.DO_NOTHING, related_name="+")
+    revision = models.ForeignKey("adapters.Revision", null=True, on_delete=models.DO_NOTHING, related_name="+")
+
+    class Meta:
+        managed = False
+        db_table = "search_terms"
+
+
+class FacetCount(models.Model):
+    """How many entries that everybody sees carry a value; the sweep counts them (:mod:`catalog.search.counting`).
+
+    ``value`` is what filters are given; base models and namespaces stand by name. ``facet`` is also ``tag``, and
+    ``weight`` for the magnitudes of downloads.
+    """
+
+    facet = models.CharField(max_length=20)
+    value = models.CharField(max_length=300)
+    # What suggestions begin with.
+    folded = models.CharField(max_length=300)
+    count = models.PositiveIntegerField()
+
+    class Meta:
+        constraints = [models.UniqueConstraint(fields=["facet", "value"], name="one_count_per_value")]
+        indexes = [
+            models.Index(fields=["facet", "-count", "value"], name="values_by_count"),
+            models.Index(fields=["facet", "folded"], name="values_by_word", opclasses=["", "varchar_pattern_ops"]),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.facet} {self.value}: {self.count}"
+
+
+class FacetState(models.Model):
+    """When the values were counted last, and how many entries there were: one row."""
+
+    counted_at = models.DateTimeField()
+    entries = models.PositiveIntegerField(default=0)
 
 
 class EntryScore(models.Model):

@@ -1,61 +1,24 @@
 """Search: one function behind the page, the API and every other listing, so that they cannot disagree."""
 
-from collections import Counter
-from collections.abc import Iterable
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from typing import Any
 
-from django.db.models import Q, QuerySet
+from django.db.models import QuerySet
 
-from catalog.access.querysets import granted, origins_seen
-from catalog.accounts.querysets import Actor, visible_through
+from catalog.accounts.querysets import Actor
 from catalog.accounts.viewers import kind_of, viewer_like
 from catalog.compiled import CompiledQuery, StandIns
-from catalog.counting import believed, bounded, remembered
-from catalog.errors import InvalidInput
+from catalog.counting import bounded, remembered
 from catalog.paging import DEFAULT_LIMIT, Page, after, list_name, page_from
-from catalog.search.conditions import conditions
+from catalog.search.facets import Facets as Facets
+from catalog.search.facets import FacetValue as FacetValue
+from catalog.search.facets import facets as facets
+from catalog.search.hits import Hits
 from catalog.search.listed import Listed, columns_of
 from catalog.search.models import SearchEntry
 from catalog.search.query import SearchQuery as SearchQuery
-
-SORTS = {
-    "downloads": ("-downloads", "-id"),
-    "newest": ("-published_at", "-id"),
-    "name": ("full_name",),
-}
-FACET_LIMIT = 10_000
-_MOST_VALUES = 40
-_FACET_COLUMNS = {
-    "base": "base_model__name",
-    "method": "method",
-    "task": "task",
-    "language": "languages",
-    "license": "license",
-    "namespace": "namespace__name",
-}
-
-
-@dataclass(frozen=True)
-class FacetValue:
-    """One value of a facet and how many entries carry it."""
-
-    value: str
-    count: int
-
-
-@dataclass(frozen=True)
-class Facets:
-    """Counts over the entries that a query finds."""
-
-    base: list[FacetValue] = field(default_factory=list)
-    method: list[FacetValue] = field(default_factory=list)
-    task: list[FacetValue] = field(default_factory=list)
-    language: list[FacetValue] = field(default_factory=list)
-    license: list[FacetValue] = field(default_factory=list)
-    namespace: list[FacetValue] = field(default_factory=list)
-    is_exact: bool = True
-    """False when only the most downloaded entries were counted, as there are more than ``FACET_LIMIT``."""
+from catalog.search.sorting import NO_MERIT, order_of, sorted_hits
+from catalog.search.sorting import SORTS as SORTS
 
 
 def search(query: SearchQuery, viewer: Actor, *, cursor: str | None = None, limit: int = DEFAULT_LIMIT) -> Page[Listed]:
@@ -64,26 +27,40 @@ def search(query: SearchQuery, viewer: Actor, *, cursor: str | None = None, limi
     Raises:
         InvalidInput: unknown sort, bad limit or ``invalid_cursor``.
     """
-    if query.sort not in SORTS:
-        raise InvalidInput(detail=f"unknown sort {query.sort!r}", field="sort", hint=f"One of {', '.join(SORTS)}.")
-    order = SORTS[query.sort]
+    order = order_of(query.sort)
     unsorted = replace(query, sort="")
+    if unsorted == _EVERYTHING and query.sort in _COMPARED:
+        return _page_of_everything(query.sort, viewer, cursor=cursor, limit=limit)
+    hits = Hits(query, viewer)
+    found = sorted_hits(hits)
 
     def fetch(key: list[Any] | None, most: int) -> list[Listed]:
-        if unsorted == _EVERYTHING and (key is None or query.sort in _COMPARED):
-            named = {} if key is None else dict(zip(_COMPARED[query.sort], key, strict=True))
-            rows = _everything.rows((kind_of(viewer), query.sort, key is None, most), viewer=viewer.pk, **named)
-        else:
-            rows = list(_page(matching(query, viewer), order, key, most))
+        return list(map(Listed._make, _page(found.entries, found.order, key, most)))
+
+    def count(most: int) -> int:
+        return remembered((unsorted, viewer.pk), lambda: hits.count(most), lambda counted: counted > most)
+
+    return page_from(fetch, count, list_name(SearchEntry, order), cursor=cursor, limit=limit)
+
+
+def matching(query: SearchQuery, viewer: Actor) -> QuerySet[SearchEntry]:
+    """Every entry that ``query`` finds and ``viewer`` may see, unsorted. Raises InvalidInput."""
+    return Hits(query, viewer).matching()
+
+
+def _page_of_everything(sort: str, viewer: Actor, *, cursor: str | None, limit: int) -> Page[Listed]:
+    def fetch(key: list[Any] | None, most: int) -> list[Listed]:
+        named = {} if key is None else dict(zip(_COMPARED[sort], key, strict=True))
+        rows = _everything.rows((kind_of(viewer), sort, key is None, most), viewer=viewer.pk, **named)
         return list(map(Listed._make, rows))
 
     def count(most: int) -> int:
         def find() -> int:
-            return bounded(matching(query, viewer), most)
+            return bounded(matching(_EVERYTHING, viewer), most)
 
-        return remembered((unsorted, viewer.pk), find, lambda found: found > most)
+        return remembered((_EVERYTHING, viewer.pk), find, lambda counted: counted > most)
 
-    return page_from(fetch, count, list_name(SearchEntry, order), cursor=cursor, limit=limit)
+    return page_from(fetch, count, list_name(SearchEntry, order_of(sort)), cursor=cursor, limit=limit)
 
 
 def _page(
@@ -113,57 +90,9 @@ def _everything_of(stand_ins: StandIns, shape: tuple[str, str, bool, int]) -> Qu
     kind, sort, is_first, most = shape
     make = stand_ins.text if sort == "name" else stand_ins.number
     key = None if is_first else [make(name) for name in _COMPARED[sort]]
-    return _page(matching(_EVERYTHING, viewer_like(kind, stand_ins)), SORTS[sort], key, most)
+    found = matching(_EVERYTHING, viewer_like(kind, stand_ins)).annotate(merit=NO_MERIT)
+    return _page(found, order_of(sort), key, most)
 
 
 # The list that everybody opens first, and its next pages.
 _everything = CompiledQuery(_everything_of)
-
-
-def matching(query: SearchQuery, viewer: Actor) -> QuerySet[SearchEntry]:
-    """Every entry that ``query`` finds and ``viewer`` may see, unsorted."""
-    seen = visible_through(viewer, "namespace", Q(is_public=True) | granted(viewer, "adapter_id"))
-    found = SearchEntry.objects.filter(seen, origins_seen(viewer, "revision_id", is_derived="is_derived"))
-    return found.filter(*conditions(query, viewer))
-
-
-def facets(query: SearchQuery, viewer: Actor, *, most: int = 12) -> Facets:
-    """Counts per value, most frequent first; each facet leaves out its own filter, to show what else there is.
-
-    Counted are at most the ``FACET_LIMIT`` most downloaded entries that the query finds.
-    """
-    counted: dict[SearchQuery, tuple[dict[str, list[FacetValue]], bool]] = {}
-    found: dict[str, Any] = {}
-    for facet in _FACET_COLUMNS:
-        without: dict[str, Any] = {facet: ""}
-        broader = replace(query, **without)
-        if broader not in counted:
-            counted[broader] = _counted(broader, viewer)
-        found[facet] = counted[broader][0][facet][:most]
-    return Facets(**found, is_exact=all(is_exact for _, is_exact in counted.values()))
-
-
-def _counted(query: SearchQuery, viewer: Actor) -> tuple[dict[str, list[FacetValue]], bool]:
-    """Every facet of the most downloaded entries that the query finds, and whether those are all that it finds."""
-    sample = matching(query, viewer).order_by(*SORTS["downloads"]).values_list(*_FACET_COLUMNS.values())
-
-    def count() -> tuple[dict[str, list[FacetValue]], bool]:
-        rows = list(sample[: FACET_LIMIT + 1])
-        columns = zip(*rows[:FACET_LIMIT], strict=True) if rows else [()] * len(_FACET_COLUMNS)
-        named = zip(_FACET_COLUMNS, columns, strict=True)
-        return {facet: _ranked(values, is_words=facet == "language") for facet, values in named}, len(
-            rows
-        ) <= FACET_LIMIT
-
-    return believed(sample, count, lambda counted: not counted[1])
-
-
-def _ranked(values: Iterable[Any], *, is_words: bool) -> list[FacetValue]:
-    counted = Counter(value for value in values if value not in ("", None))
-    if is_words:  # an entry's languages share a column
-        words: Counter[str] = Counter()
-        for languages, count in counted.items():
-            words.update(dict.fromkeys(languages.split(), count))
-        counted = words
-    ranked = sorted(counted.items(), key=lambda row: (-row[1], row[0]))
-    return [FacetValue(value, count) for value, count in ranked[:_MOST_VALUES]]

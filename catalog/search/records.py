@@ -2,8 +2,9 @@
 
 from catalog.bases.queries import find_base
 from catalog.records.models import Record
-from catalog.search.models import SearchEntry, SearchText
-from catalog.search.services import labels_of, padded, taxonomy_of
+from catalog.search.models import SearchEntry
+from catalog.search.services import padded, taxonomy_of
+from catalog.search.texts import write_words
 
 
 def index_record(record: Record) -> None:
@@ -32,14 +33,13 @@ def index_record(record: Record) -> None:
         "published_at": record.imported_at,
     }
     entry, _ = SearchEntry.objects.update_or_create(record=record, defaults=shown)
-    words = {"text": _text(record), "labels": labels_of(record.tags, record.languages)}
-    SearchText.objects.update_or_create(entry=entry, defaults=words)
+    write_words(entry, _text(record))
 
 
 def _text(record: Record) -> str:
     said = record.claims
     parts = [
-        record.full_name,
+        record.title,
         record.summary,
         record.author,
         record.base_name,
@@ -52,4 +52,4 @@ def _text(record: Record) -> str:
         record.license,
         record.description[:4000],
     ]
-    return " ".join(parts).casefold()
+    return " ".join(parts)

@@ -5,9 +5,13 @@ from django.utils import timezone
 
 from catalog.adapters.models import Adapter, Revision
 from catalog.fits.queries import shape_digest_of
-from catalog.search.models import LABEL_SIGNS, DownloadCount, SearchEntry, SearchText
+from catalog.search.models import DownloadCount, SearchEntry
+from catalog.search.scores import index_scores
+from catalog.search.texts import write_words
 from catalog.taxonomy.domains import domains_of, main_modality
 from catalog.taxonomy.tasks import canonical_task
+
+_MOST_OF_A_CARD = 4000
 
 
 def index_adapter(adapter: Adapter) -> None:
@@ -42,21 +46,13 @@ def index_adapter(adapter: Adapter) -> None:
     entry, _ = SearchEntry.objects.update_or_create(
         adapter=adapter, defaults=shown, create_defaults={**shown, "downloads": carried}
     )
-    words = {"text": _text(adapter, revision), "labels": labels_of(revision.tags, revision.languages)}
-    SearchText.objects.update_or_create(entry=entry, defaults=words)
+    index_scores(entry)
+    write_words(entry, _text(adapter, revision))
 
 
 def padded(words: list[str]) -> str:
     """``" de fr "``: a word is found by asking for it between blanks, and ``de`` does not find ``del``."""
     return f" {' '.join(words)} " if words else ""
-
-
-def labels_of(tags: list[str], languages: list[str]) -> str:
-    """What ``tag:`` and ``lang:`` ask for. Whoever asks for de finds de-CH too."""
-    parts = [tag.split("-") for tag in languages]
-    sign = LABEL_SIGNS["language"]
-    spoken = {sign + "-".join(words[: n + 1]) for words in parts for n in range(len(words))}
-    return padded([*(f"{LABEL_SIGNS['tag']}{tag}" for tag in tags), *sorted(spoken)]).casefold()
 
 
 def taxonomy_of(task: str, tags: list[str]) -> dict[str, str]:
@@ -69,14 +65,8 @@ def taxonomy_of(task: str, tags: list[str]) -> dict[str, str]:
 
 
 def _text(adapter: Adapter, revision: Revision) -> str:
-    base = str(revision.base_model) if revision.base_model else ""
-    parts = [
-        adapter.full_name,
-        adapter.summary,
-        revision.task,
-        *revision.tags,
-        *revision.languages,
-        revision.method,
-        base,
-    ]
-    return " ".join([*parts, revision.card[:4000]]).casefold()
+    """What words find beside the head."""
+    base = revision.base_model
+    of_base = [str(base), *base.aliases.values_list("name", flat=True)] if base else []
+    said = [adapter.summary, revision.task, *revision.languages, revision.method]
+    return " ".join([*said, *of_base, revision.card[:_MOST_OF_A_CARD]])

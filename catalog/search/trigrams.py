@@ -1,4 +1,4 @@
-"""Trigram indexes over words and labels, on PostgreSQL: any part of a word is found without reading every entry."""
+"""Trigrams of the known values, on PostgreSQL: a mistyped word is not compared with every one of them."""
 
 from django.db import ProgrammingError, transaction
 from django.db.backends.base.base import BaseDatabaseWrapper
@@ -6,13 +6,13 @@ from django.db.utils import NotSupportedError, OperationalError
 
 from catalog.migrating import drop_unless_valid
 
-_COLUMNS = ("text", "labels")
+_INDEX = "search_values_trigrams"
 
 
-def make_trigram_indexes(connection: BaseDatabaseWrapper) -> bool:
-    """Make what is missing of extension and indexes. Returns False where the database has no pg_trgm and gets none.
+def make_trigram_index(connection: BaseDatabaseWrapper) -> bool:
+    """Make what is missing of extension and index. Returns False where the database has no pg_trgm and gets none.
 
-    The search finds the same without them, and takes longer.
+    Without it nothing is proposed for a word that nobody knows.
     """
     if connection.vendor != "postgresql":
         return False
@@ -23,9 +23,6 @@ def make_trigram_indexes(connection: BaseDatabaseWrapper) -> bool:
                 cursor.execute("CREATE EXTENSION IF NOT EXISTS pg_trgm")
         except (ProgrammingError, OperationalError, NotSupportedError):
             return False
-        for column in _COLUMNS:
-            name = f"search_{column}_trigrams"
-            if drop_unless_valid(connection, name):
-                words = f"search_searchtext USING gin ({column} gin_trgm_ops)"
-                cursor.execute(f"CREATE INDEX CONCURRENTLY {name} ON {words}")
+        if drop_unless_valid(connection, _INDEX):
+            cursor.execute(f"CREATE INDEX CONCURRENTLY {_INDEX} ON search_facetcount USING gin (folded gin_trgm_ops)")
     return True

@@ -65,11 +65,12 @@ def test_a_migration_that_waits_for_a_lock_gives_up_soon_and_can_be_run_again(
 
 def test_an_index_left_invalid_is_named_and_built_anew(manage: Manage, postgres: PostgresServer) -> None:
     postgres.execute(
-        "UPDATE pg_index SET indisvalid = false WHERE indexrelid = 'search_text_trigrams'::regclass", database=DATABASE
+        "UPDATE pg_index SET indisvalid = false WHERE indexrelid = 'search_values_trigrams'::regclass",
+        database=DATABASE,
     )
     named = manage("check", "--database", "default").stderr
     assert "(hub.W010)" in named
-    assert 'REINDEX INDEX CONCURRENTLY "search_text_trigrams"' in named
+    assert 'REINDEX INDEX CONCURRENTLY "search_values_trigrams"' in named
     assert manage("search_indexes").returncode == 0
     assert invalid_indexes(postgres) == []
     assert "hub.W010" not in manage("check", "--database", "default").stderr

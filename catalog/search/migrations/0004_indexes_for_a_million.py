@@ -1,15 +1,9 @@
-"""One index for each filter in the order of the page, trigrams over words and labels; built beside the running hub."""
+"""One index for each filter in the order of the page; built beside the running hub."""
 
 import django.db.models.functions.text
 from django.db import migrations, models
 
 from catalog.migrating import AddIndexBeside
-from catalog.search.trigrams import make_trigram_indexes
-
-
-def index_words(apps, schema_editor):
-    """Where pg_trgm cannot be made, ``manage.py search_indexes`` does this later."""
-    make_trigram_indexes(schema_editor.connection)
 
 
 class Migration(migrations.Migration):
@@ -44,5 +38,4 @@ class Migration(migrations.Migration):
             model_name='searchentry',
             index=models.Index(django.db.models.functions.text.Upper('license'), models.OrderBy(models.F('downloads'), descending=True), models.OrderBy(models.F('id'), descending=True), name='entry_by_license'),
         ),
-        migrations.RunPython(index_words, migrations.RunPython.noop),
     ]

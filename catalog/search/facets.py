@@ -1,0 +1,115 @@
+"""Facets: how many of the entries that a query finds carry each value, counted by the database in one pass.
+
+Counted are the 10,000 most downloaded at most. What nobody filtered was counted before (:mod:`catalog.search.totals`).
+"""
+
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+from catalog.accounts.querysets import Actor
+from catalog.counting import remembered
+from catalog.search.fields import Among
+from catalog.search.grouping import ALL, BANDS, FACETS, Counts, counted
+from catalog.search.hits import Hits, seen_by
+from catalog.search.models import SearchEntry
+from catalog.search.query import NUMBER_FILTERS, SearchQuery
+from catalog.search.sampling import most_downloaded
+from catalog.search.totals import totals
+
+FACET_LIMIT = 10_000
+_MOST_VALUES = 40
+_EVERYTHING = SearchQuery(sort="")
+
+
+@dataclass(frozen=True)
+class FacetValue:
+    """One value of a facet and how many entries carry it; a range is ``low..high``, as filters write it."""
+
+    value: str
+    count: int
+
+
+@dataclass(frozen=True)
+class Facets:
+    """Counts over the entries that a query finds."""
+
+    base: list[FacetValue] = field(default_factory=list)
+    architecture: list[FacetValue] = field(default_factory=list)
+    method: list[FacetValue] = field(default_factory=list)
+    task: list[FacetValue] = field(default_factory=list)
+    language: list[FacetValue] = field(default_factory=list)
+    rank: list[FacetValue] = field(default_factory=list)
+    license: list[FacetValue] = field(default_factory=list)
+    size: list[FacetValue] = field(default_factory=list)
+    gain: list[FacetValue] = field(default_factory=list)
+    namespace: list[FacetValue] = field(default_factory=list)
+    is_exact: bool = True
+    """False when only the most downloaded entries were counted, as there are more than ``FACET_LIMIT``."""
+
+
+def facets(query: SearchQuery, viewer: Actor, *, most: int = 12) -> Facets:
+    """Counts per value, most frequent first; each facet leaves out its own filter, to show what else there is.
+
+    Counted are at most the ``FACET_LIMIT`` most downloaded entries that the query finds.
+
+    Raises:
+        InvalidInput: a filter that nobody knows.
+    """
+    done: dict[SearchQuery, tuple[Counts, bool]] = {}
+    found: dict[str, Any] = {}
+    for facet in FACETS:
+        broader = replace(query, sort="", **_without(facet))
+        if broader not in done:
+            done[broader] = _remembered(broader, viewer)
+        found[facet] = [FacetValue(value, count) for value, count in done[broader][0].get(facet, [])[:most]]
+    return Facets(**found, is_exact=all(is_exact for _, is_exact in done.values()))
+
+
+def _without(facet: str) -> dict[str, Any]:
+    return {f"{facet}_min": None, f"{facet}_max": None} if facet in NUMBER_FILTERS else {facet: ""}
+
+
+def _remembered(query: SearchQuery, viewer: Actor) -> tuple[Counts, bool]:
+    """The counts, and whether they are of all that there is."""
+    key = ("facets", query, viewer.pk)
+    return remembered(key, lambda: _count(query, viewer), lambda counted: not counted[1])
+
+
+def _count(query: SearchQuery, viewer: Actor) -> tuple[Counts, bool]:
+    if query == _EVERYTHING and (known := totals(_MOST_VALUES)) is not None:
+        return _with_the_hidden(known, viewer)
+    hits = Hits(query, viewer)
+    if hits.found is not None:
+        return _counted(hits.entries())
+    if hits.terms.required:
+        sample = most_downloaded(hits, FACET_LIMIT + 1)
+        counts, _ = _counted(hits.by_columns().filter(Among("pk", sample[:FACET_LIMIT])))
+        return counts, len(sample) <= FACET_LIMIT
+    return _counted(hits.entries())
+
+
+def _counted(entries: Any) -> tuple[Counts, bool]:
+    """Of the most downloaded, and whether those are all."""
+    counts = counted(entries.order_by("-downloads", "-id"), FACETS, most=_MOST_VALUES, limit=FACET_LIMIT)
+    return counts, counts.get(ALL, [("", 0)])[0][1] <= FACET_LIMIT
+
+
+def _with_the_hidden(known: Counts, viewer: Actor) -> tuple[Counts, bool]:
+    """What everybody sees was counted before; what ``viewer`` sees beside it is counted now."""
+    seen = SearchEntry.objects.filter(*seen_by(viewer))
+    more = [seen.filter(is_derived=True)]
+    if viewer.is_authenticated:
+        more.append(seen.filter(is_derived=False, is_public=False))
+    found = [_counted(entries) for entries in more]
+    counts = {facet: _merged(facet, [known, *(counts for counts, _ in found)]) for facet in FACETS}
+    return counts, all(is_exact for _, is_exact in found)
+
+
+def _merged(facet: str, counts: list[Counts]) -> list[tuple[str, int]]:
+    summed: dict[str, int] = {}
+    for each in counts:
+        for value, count in each.get(facet, []):
+            summed[value] = summed.get(value, 0) + count
+    if bands := BANDS.get(facet):
+        return [(band, summed[band]) for band in bands if band in summed]
+    return sorted(summed.items(), key=lambda row: (-row[1], row[0]))

@@ -1,0 +1,118 @@
+"""Count the values of some entries: one statement, whatever the database and however many facets."""
+
+from typing import Any
+
+from django.core.exceptions import EmptyResultSet
+from django.db import connection
+from django.db.models import QuerySet
+
+from catalog.accounts.models import Namespace
+from catalog.bases.models import BaseModel
+from catalog.search.bands import GAIN_BANDS, SIZE_BANDS, band_case
+from catalog.search.models import SearchEntry
+
+Counts = dict[str, list[tuple[str, int]]]
+FACETS = ("base", "architecture", "method", "task", "language", "rank", "license", "size", "gain", "namespace")
+"""What is counted, in the order in which it is shown."""
+BANDS = {"size": SIZE_BANDS, "gain": GAIN_BANDS}
+ALL = ""
+"""The name under which all entries are counted."""
+_VALUES = {
+    "base": "base_model_id",
+    "architecture": "architecture",
+    "method": "method",
+    "task": "task",
+    "rank": "rank",
+    "license": "license",
+    "size": band_case("size_bytes", SIZE_BANDS),
+    "gain": band_case("gain", GAIN_BANDS),
+    "namespace": "namespace_id",
+    "weight": "{weight}",
+}
+_MANY = 500
+# Several words of one column.
+_WORDS = {"language": "languages", "tag": "tags"}
+_COLUMNS = (
+    "base_model_id",
+    "architecture",
+    "method",
+    "task",
+    "languages",
+    "rank",
+    "license",
+    "size_bytes",
+    "gain",
+    "namespace_id",
+)
+
+
+def counted(entries: QuerySet[SearchEntry], facets: tuple[str, ...], *, most: int, limit: int) -> Counts:
+    """The ``most`` most frequent values of each facet among the first ``limit`` entries, in their order.
+
+    Under ``ALL`` stands how many entries there are, and no more than one above the limit.
+    """
+    try:
+        sql, parameters = entries.values_list(*_COLUMNS)[: limit + 1].query.sql_with_params()
+    except EmptyResultSet:
+        return {}
+    parts = [f"SELECT '{ALL}' AS facet, '' AS value, COUNT(*) AS count FROM found"]
+    for facet in facets:
+        ranked = f"{_grouped(facet, 'hits')} ORDER BY 3 DESC, 2 LIMIT {int(most)}"
+        parts.append(f"SELECT * FROM ({ranked}) AS {facet}_counts")
+    with connection.cursor() as cursor:
+        first = f"WITH found AS MATERIALIZED ({sql}), hits AS MATERIALIZED (SELECT * FROM found LIMIT {int(limit)})"
+        cursor.execute(f"{first} {' UNION ALL '.join(parts)}", parameters)
+        return named(cursor.fetchall())
+
+
+def every_value(facet: str, condition: str) -> Counts:
+    """All values of one facet among the entries that ``condition`` (SQL over their columns) chooses."""
+    rows = f"(SELECT * FROM search_searchentry WHERE {condition}) AS hits"
+    with connection.cursor() as cursor:
+        cursor.execute(_grouped(facet, rows))
+        return named(cursor.fetchall())
+
+
+def named(rows: list[Any]) -> Counts:
+    """Rows of facet, value and count by facet; base models and namespaces by name, bands in their own order."""
+    found: Counts = {}
+    for facet, value, count in rows:
+        found.setdefault(facet, []).append((str(value), count))
+    for facet, model in (("base", BaseModel), ("namespace", Namespace)):
+        if facet in found:
+            ids = [int(value) for value, _ in found[facet]]
+            known: Any = model.objects.filter(pk__in=ids) if len(ids) < _MANY else model.objects.all()
+            names = dict(known.values_list("pk", "name"))
+            found[facet] = _summed([(names[int(value)], count) for value, count in found[facet] if int(value) in names])
+    for facet, bands in BANDS.items():
+        if facet in found:
+            found[facet].sort(key=lambda row: bands.index(row[0]))
+    return found
+
+
+def _grouped(facet: str, rows: str) -> str:
+    if column := _WORDS.get(facet):
+        return f"SELECT '{facet}', word.value, COUNT(*) FROM {rows}, {_cut(column)} GROUP BY 2"
+    value = _VALUES[facet].format(weight=_weight())
+    present = f"SELECT {value} AS value FROM {rows}"
+    cast = f"CAST(value AS {'text' if connection.vendor == 'postgresql' else 'TEXT'})"
+    return f"SELECT '{facet}', {cast}, COUNT(*) FROM ({present}) AS given WHERE {cast} <> '' GROUP BY 2"
+
+
+def _cut(column: str) -> str:
+    if connection.vendor == "postgresql":
+        return f"unnest(string_to_array(trim(hits.{column}), ' ')) AS word (value)"
+    quoted = f"replace(replace(trim(hits.{column}), '\\', '\\\\'), '\"', '\\\"')"
+    return f"json_each('[\"' || replace({quoted}, ' ', '\",\"') || '\"]') AS word"
+
+
+def _weight() -> str:
+    return "search_weight(downloads)" if connection.vendor == "postgresql" else "0"
+
+
+def _summed(rows: list[tuple[str, int]]) -> list[tuple[str, int]]:
+    """Several revisions of a base model share its name."""
+    totals: dict[str, int] = {}
+    for name, count in rows:
+        totals[name] = totals.get(name, 0) + count
+    return sorted(totals.items(), key=lambda row: (-row[1], row[0]))

@@ -1,0 +1,122 @@
+"""Which entries a query finds: by the columns, by the word index, or by both, whichever the database does quickly.
+
+What is rare is collected from the index, whole; what is frequent is met soon by walking the entries in the order of the
+page. Only the index says which of the two it is, so it is asked first, and no further than a limit.
+"""
+
+import json
+from functools import cached_property
+from typing import Any
+
+from django.core.exceptions import EmptyResultSet
+from django.db import connection
+from django.db.models import BooleanField, Exists, F, OuterRef, Q, QuerySet, Subquery
+
+from catalog.access.querysets import granted, origins_seen
+from catalog.accounts.querysets import Actor, visible_through
+from catalog.search.conditions import COLUMNS, one_of, other_conditions, values_of
+from catalog.search.fields import Among, Match
+from catalog.search.models import SearchEntry, SearchTerms
+from catalog.search.query import SearchQuery
+from catalog.search.terms import Atom, Terms, needed, words_asked
+from catalog.search.tokens import label
+
+MOST_HITS = 10_000
+"""So many are collected where words were asked for: counts and facets are exact up to here."""
+MOST_FILTERED = 3_000
+"""The same where only filters were: with more, walking is quicker."""
+
+
+def seen_by(viewer: Actor, path: str = "") -> list[Q]:
+    """Who may see an entry; ``path`` leads to it."""
+    public = Q(**{f"{path}is_public": True}) | granted(viewer, f"{path}adapter_id")
+    return [
+        visible_through(viewer, f"{path}namespace", public),
+        origins_seen(viewer, f"{path}revision_id", is_derived=f"{path}is_derived"),
+    ]
+
+
+class Hits:
+    """What ``query`` finds of what ``viewer`` may see. Raises InvalidInput when made, for what nobody knows."""
+
+    def __init__(self, query: SearchQuery, viewer: Actor) -> None:
+        self.query, self.viewer = query, viewer
+        self.terms = needed(query)
+        values = {name: values_of(name, value) for name in COLUMNS if (value := getattr(query, name))}
+        self.is_empty = not all(values.values())
+        self._columns = [one_of(name, found) for name, found in values.items() if found]
+        self._others = other_conditions(query, viewer)
+        labels = [tuple(Atom((label(name, value),)) for value in found) for name, found in values.items()]
+        self._narrow = Terms((*self.terms.required, *labels), self.terms.excluded)
+
+    @cached_property
+    def found(self) -> list[int] | None:
+        """Ids of all entries that the index knows, or None: too many, or no question for it. Columns decide further."""
+        if self.is_empty:
+            return []
+        if not self._narrow.required or (not self.terms.required and len(self._columns) < 2):
+            return None
+        most = MOST_HITS if words_asked(self.query) else MOST_FILTERED
+        ids = ids_of(self.in_index(), most + 1)
+        return ids if len(ids) <= most else None
+
+    def in_index(self) -> QuerySet[SearchTerms]:
+        """Rows of the word index, for what only it knows and for the filters that it knows too."""
+        path = "" if connection.vendor == "postgresql" else "entry__"
+        return SearchTerms.objects.filter(*seen_by(self.viewer, path), terms__match=self._narrow)
+
+    def entries(self) -> QuerySet[SearchEntry]:
+        """The entries, in any order; walk them where :attr:`found` is None."""
+        if self.found is None:
+            return self._walked()
+        return self.by_columns().filter(Among("pk", self.found)) if self.found else SearchEntry.objects.none()
+
+    def matching(self) -> QuerySet[SearchEntry]:
+        """The same as one lazy question, in whatever way the database chooses."""
+        if self.is_empty:
+            return SearchEntry.objects.none()
+        if not self.terms.required:
+            return self._walked()
+        return self.by_columns().filter(pk__in=self.in_index().values("pk"))
+
+    def count(self, most: int) -> int:
+        """How many there are, and no further than one more than ``most``."""
+        if self.found is None and self.terms.required and not self._others:
+            return min(len(ids_of(self.in_index(), most + 1)), most + 1)
+        return self.entries().order_by()[: most + 1].count()
+
+    def by_columns(self) -> QuerySet[SearchEntry]:
+        """What the columns alone decide."""
+        return SearchEntry.objects.filter(*seen_by(self.viewer), *self._columns, *self._others)
+
+    def _walked(self) -> QuerySet[SearchEntry]:
+        return self.by_columns().filter(_row_has(self.terms)) if self.terms else self.by_columns()
+
+
+def _row_has(terms: Terms) -> Q:
+    """The condition, asked of one row after the other."""
+    row = SearchTerms.objects.filter(entry=OuterRef("pk"))
+    if connection.vendor == "postgresql":
+        # No EXISTS: the planner would turn it into a join and collect every hit.
+        matches = row.annotate(does_match=Match(F("terms"), terms)).values("does_match")
+        return Q(Subquery(matches, output_field=BooleanField()))
+    found = Q()
+    if terms.required:
+        found &= Q(Exists(row.filter(terms__match=Terms(terms.required))))
+    for atom in terms.excluded:
+        found &= ~Q(Exists(row.filter(terms__match=Terms(((atom,),)))))
+    return found
+
+
+def ids_of(rows: QuerySet[Any, Any], most: int) -> list[int]:
+    """Primary keys of the first ``most``, as one value: thousands of rows would cost more than finding them."""
+    try:
+        sql, parameters = rows.annotate(hit=F("pk")).values_list("hit")[:most].query.sql_with_params()
+    except EmptyResultSet:
+        return []
+    is_sqlite = connection.vendor == "sqlite"
+    whole = f"SELECT json_group_array(hit) FROM ({sql})" if is_sqlite else f"SELECT ARRAY({sql})"
+    with connection.cursor() as cursor:
+        cursor.execute(whole, parameters)
+        found = cursor.fetchall()[0][0]
+    return list(json.loads(found)) if is_sqlite else list(found)

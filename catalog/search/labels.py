@@ -1,0 +1,30 @@
+"""The labels of an entry: each exact value that filters ask for, as one word of the index."""
+
+from typing import Any
+
+from catalog.search.tokens import label
+
+# Column of an entry and the label of its value.
+_COLUMNS = {
+    "base_model_id": "base",
+    "architecture": "architecture",
+    "method": "method",
+    "task": "task",
+    "license": "license",
+    "namespace_id": "namespace",
+    "domain": "domain",
+    "modality": "modality",
+    "rank": "rank",
+}
+
+
+def labels_of(entry: Any) -> list[str]:
+    """Labels of a :class:`~catalog.search.models.SearchEntry`, or of what it was in a migration."""
+    found = [
+        label(name, value) for column, name in _COLUMNS.items() if (value := getattr(entry, column)) not in ("", None)
+    ]
+    found += [label("tag", tag) for tag in entry.tags.split()]
+    # Whoever asks for de finds de-CH too.
+    parts = [language.split("-") for language in entry.languages.split()]
+    found += [label("language", "-".join(words[: n + 1])) for words in parts for n in range(len(words))]
+    return list(dict.fromkeys(found))

@@ -1,0 +1,70 @@
+"""How results are sorted: which keys, and what a cursor of each sorting holds."""
+
+from dataclasses import dataclass
+from typing import Any
+
+from django.db.models import Case, Exists, F, FloatField, OuterRef, QuerySet, Value, When
+from django.db.models.expressions import Combinable
+
+from catalog.errors import InvalidInput
+from catalog.search.conditions import scored_on
+from catalog.search.fields import Among
+from catalog.search.hits import Hits, ids_of
+from catalog.search.models import SearchEntry, SearchTerms
+from catalog.search.terms import Atom, Terms, words_asked
+
+MOST_RANKED = 1_000
+"""So many of the most downloaded hits are sorted by relevance; nobody ranks a third of the catalog."""
+SORTS = {
+    "downloads": ("-downloads", "-id"),
+    "newest": ("-published_at", "-id"),
+    "name": ("full_name",),
+    "score": ("-merit", "-id"),
+    "relevance": ("-merit", "-downloads", "-id"),
+}
+NO_MERIT = Value(None, FloatField())
+
+
+@dataclass(frozen=True)
+class Sorted:
+    """Entries with the column ``merit``, and the order that makes pages of them."""
+
+    entries: QuerySet[SearchEntry]
+    order: tuple[str, ...]
+
+
+def order_of(sort: str) -> tuple[str, ...]:
+    """The keys of a sorting, the last one unique. Raises InvalidInput for an unknown one."""
+    if sort not in SORTS:
+        raise InvalidInput(detail=f"unknown sort {sort[:40]!r}", field="sort", hint=f"One of {', '.join(SORTS)}.")
+    return SORTS[sort]
+
+
+def sorted_hits(hits: Hits) -> Sorted:
+    """What was found, as its query wants it sorted. Raises InvalidInput."""
+    query = hits.query
+    order = order_of(query.sort)
+    entries = hits.entries()
+    if query.sort == "score":
+        if not query.score_set:
+            return Sorted(entries.filter(best_score__isnull=False).annotate(merit=F("best_score")), order)
+        on_set = entries.filter(scores__evaluation_set=scored_on(query.score_set, hits.viewer))
+        return Sorted(on_set.annotate(merit=F("scores__merit")), order)
+    asked = words_asked(query)
+    if query.sort == "relevance" and asked:
+        best = ids_of(entries.order_by(*SORTS["downloads"]), MOST_RANKED)
+        ranked = SearchEntry.objects.filter(Among("pk", best)) if best else SearchEntry.objects.none()
+        return Sorted(ranked.annotate(merit=_words_in_head(asked)), order)
+    order = SORTS["downloads"] if query.sort == "relevance" else order
+    return Sorted(entries.annotate(merit=NO_MERIT), order)
+
+
+def _words_in_head(asked: list[Atom]) -> Any:
+    """How many of the words stand in the name, the task or the tags."""
+    merit: Combinable = Value(0)
+    row = SearchTerms.objects.filter(entry=OuterRef("pk"))
+    for atom in asked:
+        terms = Terms(((atom,),), is_head=True)
+        has = Exists(row.filter(terms__match=terms))
+        merit = merit + Case(When(has, then=Value(1)), default=Value(0))
+    return merit

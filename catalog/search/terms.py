@@ -1,0 +1,109 @@
+"""What a query asks of the word index, and how each database writes it."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from catalog.search.query import ANY_OF, SearchQuery, Term
+from catalog.search.tokens import label, words_of
+
+_SHORTEST_BEGINNING = 4
+"""A word of so many letters stands for every word that begins with it: ``decision`` finds ``decisions``."""
+
+INDEXED_ONLY = ("text", "phrase", "tag", "language")
+"""What no column of an entry knows."""
+
+
+@dataclass(frozen=True)
+class Atom:
+    """One word, or several that follow each other; the last may go on where ``is_beginning``."""
+
+    words: tuple[str, ...]
+    is_beginning: bool = False
+
+    def on_postgresql(self, weight: str = "") -> str:
+        """``'court' <-> 'decision':*``."""
+        ends = ["" for _ in self.words[:-1]] + ["*" if self.is_beginning else ""]
+        marks = [f":{end}{weight}" if end or weight else "" for end in ends]
+        return f"({' <-> '.join(_quoted(word) + mark for word, mark in zip(self.words, marks, strict=True))})"
+
+    def on_sqlite(self) -> str:
+        """``"court decision" *``, for FTS5."""
+        return f'"{" ".join(self.words)}"{" *" if self.is_beginning else ""}'
+
+
+@dataclass(frozen=True)
+class Terms:
+    """Groups of atoms: of each in ``required`` one must be there, of ``excluded`` none."""
+
+    required: tuple[tuple[Atom, ...], ...] = ()
+    excluded: tuple[Atom, ...] = ()
+    is_head: bool = False
+    """Whether only name, task and tags count."""
+
+    def __bool__(self) -> bool:
+        return bool(self.required or self.excluded)
+
+    def on_postgresql(self) -> str:
+        """For ``tsquery``."""
+        weight = "A" if self.is_head else ""
+        groups = [f"({' | '.join(atom.on_postgresql(weight) for atom in group)})" for group in self.required]
+        return " & ".join([*groups, *(f"!{atom.on_postgresql()}" for atom in self.excluded)])
+
+    def on_sqlite(self) -> str:
+        """For FTS5, which can exclude only from something."""
+        groups = [f"({' OR '.join(atom.on_sqlite() for atom in group)})" for group in self.required]
+        found = f"{'head : ' if self.is_head else ''}({' AND '.join(groups)})"
+        return f"{found} NOT ({' OR '.join(atom.on_sqlite() for atom in self.excluded)})" if self.excluded else found
+
+
+def words_asked(query: SearchQuery) -> list[Atom]:
+    """The words and phrases that must occur."""
+    found = [_word(word) for word in query.text.split()] + [_phrase(phrase) for phrase in query.phrases]
+    return [atom for atom in found if atom is not None]
+
+
+def needed(query: SearchQuery) -> Terms:
+    """What only the index can answer."""
+    required: list[tuple[Atom, ...]] = [(atom,) for atom in words_asked(query)]
+    for name in ("tag", "language"):
+        if value := getattr(query, name):
+            required.append(_labels(name, value))
+    excluded: list[Atom] = []
+    for term in query.more:
+        if term.name in INDEXED_ONLY and (group := _group(term)):
+            if term.is_negated:
+                excluded += group
+            else:
+                required.append(group)
+    return Terms(tuple(required), tuple(excluded))
+
+
+def _group(term: Term) -> tuple[Atom, ...]:
+    if term.name in ("tag", "language"):
+        return _labels(term.name, term.value)
+    atom = _word(term.value) if term.name == "text" else _phrase(term.value)
+    return (atom,) if atom else ()
+
+
+def _word(text: str) -> Atom | None:
+    words = tuple(words_of(text))
+    return Atom(words, len(words[-1]) >= _SHORTEST_BEGINNING) if words else None
+
+
+def _phrase(text: str) -> Atom | None:
+    words = tuple(words_of(text))
+    return Atom(words) if words else None
+
+
+def _labels(name: str, values: str) -> tuple[Atom, ...]:
+    return tuple(Atom((label(name, value),)) for value in each_of(values))
+
+
+def each_of(values: str) -> Iterator[str]:
+    """The values of a word filter."""
+    return (value.strip() for value in values.split(ANY_OF) if value.strip())
+
+
+def _quoted(word: str) -> str:
+    doubled = word.replace("\\", "\\\\").replace("'", "''")
+    return f"'{doubled}'"
