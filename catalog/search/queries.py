@@ -10,6 +10,7 @@ from catalog.accounts.viewers import kind_of, viewer_like
 from catalog.compiled import CompiledQuery, StandIns
 from catalog.counting import bounded, remembered
 from catalog.paging import DEFAULT_LIMIT, Page, after, list_name, page_from
+from catalog.search.facets import FACET_LIMIT as FACET_LIMIT
 from catalog.search.facets import Facets as Facets
 from catalog.search.facets import FacetValue as FacetValue
 from catalog.search.facets import facets as facets
