@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from catalog.evaluations.models import Evaluation
 from frontend.figures.scales import LETTER_WIDTH, Label, as_bytes, linear
+from frontend.templatetags.hub import revision_url
 
 _WIDTH, _HEIGHT = 560, 240
 _LEFT, _RIGHT, _TOP, _BOTTOM = 56, 20, 16, 36
-_MOST_NAMES = 12
+_MOST_NAMES, _LINE = 12, 14
 
 
 @dataclass(frozen=True)
@@ -25,6 +26,7 @@ class Point:
     title: str
     name: Label | None
     is_left: bool
+    url: str
 
 
 @dataclass(frozen=True)
@@ -58,6 +60,7 @@ def size_against_score(measured: Sequence[Evaluation]) -> Scatter | None:
         points.append(
             _point(row, across(size), up(_or(row.score, 0.0)), up(low), up(high), is_named=len(rows) <= _MOST_NAMES)
         )
+    points = _apart(points)
     ends = [min(sizes), max(sizes)] if max(sizes) - min(sizes) > 0.05 else [min(sizes)]
     return Scatter(
         points=points,
@@ -74,7 +77,28 @@ def _point(row: Evaluation, x: float, y: float, low: float, high: float, *, is_n
     is_left = x + len(name) * LETTER_WIDTH + 8 > _WIDTH - _RIGHT
     label = Label(round(x) + (-8 if is_left else 8), round(y) + 4, name) if is_named else None
     title = f"{row.revision.adapter.full_name}{version}: {row.score:.3g}, {as_bytes(row.revision.size_bytes)}"
-    return Point(round(x, 1), round(y, 1), round(low, 1), round(high, 1), title, label, is_left)
+    return Point(
+        round(x, 1), round(y, 1), round(low, 1), round(high, 1), title, label, is_left, revision_url(row.revision)
+    )
+
+
+def _apart(points: list[Point]) -> list[Point]:
+    """Names that would lie on each other move down, from the highest point on."""
+    moved: dict[int, Point] = {}
+    taken: list[tuple[float, float, float]] = []
+    for at, point in sorted(enumerate(points), key=lambda pair: pair[1].y):
+        if point.name is None:
+            moved[at] = point
+            continue
+        length = len(point.name.text) * LETTER_WIDTH
+        start = point.name.x - length if point.is_left else point.name.x
+        y = point.name.y
+        for left, right, above in sorted(taken, key=lambda row: row[2]):
+            if left < start + length and start < right and abs(y - above) < _LINE:
+                y = round(above + _LINE)
+        taken.append((start, start + length, y))
+        moved[at] = replace(point, name=replace(point.name, y=y))
+    return [moved[at] for at in range(len(points))]
 
 
 def _or(value: float | None, otherwise: float | None) -> float:

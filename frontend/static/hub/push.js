@@ -124,6 +124,7 @@ async function sha256(file) {
 }
 
 function place(made) {
+  if (made.url) return made.url;
   if (made.job) return `/jobs/${made.job.id}`;
   return made.revision ? `/${made.revision.adapter}` : "/jobs/";
 }
@@ -135,11 +136,40 @@ function tell(form, error) {
   box.hidden = false;
 }
 
+// Over plain HTTP a browser computes no digests: then the form goes in one body, and its progress is shown all the same.
+class WholePush extends Push {
+  run() {
+    this.say("sending");
+    return new Promise((resolve, reject) => {
+      const request = new XMLHttpRequest();
+      this.request = request;
+      request.open("POST", this.form.getAttribute("action") || window.location.pathname);
+      request.upload.addEventListener("progress", (event) => this.show(Math.min(event.loaded, this.total)));
+      request.upload.addEventListener("load", () => this.say("finishing"));
+      request.addEventListener("load", () => {
+        if (request.status < 300) resolve({ url: new URL(request.responseURL).pathname });
+        else reject(refusalOf(request));
+      });
+      for (const kind of ["error", "abort", "timeout"]) request.addEventListener(kind, () => reject(new Error(kind)));
+      request.send(new FormData(this.form));
+    });
+  }
+}
+
+// What the page says above its form.
+function refusalOf(request) {
+  const box = new DOMParser().parseFromString(request.responseText, "text/html").querySelector("main .notice.bad");
+  const text = (selector) => box?.querySelector(selector)?.textContent ?? "";
+  const detail = text("strong") || `HTTP ${request.status}`;
+  return new Refused({ detail, hint: text("p:not(.quiet):not(:first-child)"), code: text("code"), status: request.status });
+}
+
 document.addEventListener("submit", async (event) => {
   const form = event.target;
-  if (!form.matches("form[data-push]") || !window.crypto?.subtle) return;
-  const push = new Push(form);
-  if (push.files.some((file) => file.size > MOST_HASHED)) return;
+  if (!form.matches("form[data-push]")) return;
+  const files = [...form.elements.files.files];
+  const canHash = window.crypto?.subtle && files.every((file) => file.size <= MOST_HASHED);
+  const push = canHash ? new Push(form) : new WholePush(form);
   event.preventDefault();
   const state = form.querySelector(".push-state");
   const button = form.querySelector("button[type=submit]");

@@ -15,6 +15,7 @@ from frontend.figures.columns import Point, columns
 from frontend.figures.days import download_columns, weeks_of
 from frontend.figures.heat import LEVELS, heat_map
 from frontend.figures.modules import layers_of, modules_of
+from frontend.figures.plane import size_against_score
 from frontend.figures.scales import as_bytes, nice_ceiling
 from frontend.figures.shares import flip_shares
 from frontend.figures.spectra import module_rows, spectra
@@ -137,6 +138,24 @@ def test_a_score_bar_says_interval_and_base_to_the_pointer():
     row = SimpleNamespace(score=0.85, score_low=0.75, score_high=0.95)
     base = SimpleNamespace(score=0.5, score_high=None)
     assert score_bars([(row, base)])[0].title == "0.850, 95 % interval 0.750 to 0.950; base model alone 0.500"
+
+
+def test_names_beside_points_do_not_lie_on_each_other():
+    names = {}
+    for scores in ((0.80, 0.801, 0.802), (0.5, 0.9, 0.7)):
+        drawn = size_against_score([measured_row(at, score) for at, score in enumerate(scores)])
+        places = sorted(point.name.y for point in drawn.points)
+        names[scores] = min(b - a for a, b in itertools.pairwise(places))
+        assert [point.url for point in drawn.points] == [f"/team/n{at}/versions/1.0.0" for at in range(3)]
+    assert min(names.values()) >= 14
+
+
+def measured_row(at, score):
+    """An evaluation as the picture reads it."""
+    adapter = SimpleNamespace(name=f"n{at}", full_name=f"team/n{at}", namespace=SimpleNamespace(name="team"))
+    revision = SimpleNamespace(size_bytes=1000, adapter=adapter, version=SimpleNamespace(name="1.0.0"))
+    metric = SimpleNamespace(metric="accuracy")
+    return SimpleNamespace(revision=revision, score=score, score_low=None, score_high=None, set_revision=metric)
 
 
 def test_numbers_at_the_edges_are_round():
