@@ -23,9 +23,8 @@ from catalog.similarity.recording import record_fingerprint
 from catalog.similarity.refusing import are_removed
 from catalog.store import blob_store
 from kernels.formats.adapter_config import is_local_path
-from kernels.formats.base_shapes import BaseShapes
-from kernels.formats.compatibility import fits
 from kernels.formats.disagreements import declared_base
+from kernels.formats.requirements import Requirements
 from workers.children import Beat, ChildFailed
 
 _MAX_CONFIG_BYTES = 1 << 20
@@ -67,11 +66,11 @@ class ValidateRevision:
         if base is not None and judged_against is None and base.state == BaseState.READY:
             raise ChildFailed("base_pending", f"{base} was registered meanwhile", is_final=False)
         if outcome["verdict"] == "accepted":
-            finding = _missing_base(base, outcome) or _removed(fingerprint)
+            finding = _missing_base(base, outcome, asked) or _removed(fingerprint)
             if finding:
                 outcome = {**outcome, "verdict": "refused", "findings": [finding, *outcome["findings"]]}
         else:
-            _name_fitting_bases(outcome)
+            _name_fitting_bases(outcome, asked)
         if asked:  # before the verdict, which may publish: the listing shows it
             record_shapes_of(revision, asked, base=base)
         revision = record_verdict(revision, inspection=outcome, base=base)
@@ -131,12 +130,14 @@ def _config(revision: Revision) -> dict[str, Any]:
     return plain_value(config) if isinstance(config, dict) else {}
 
 
-def _missing_base(base: BaseModel | None, outcome: dict[str, Any]) -> dict[str, Any] | None:
+def _missing_base(
+    base: BaseModel | None, outcome: dict[str, Any], asked: dict[str, Any] | None
+) -> dict[str, Any] | None:
     """An adapter is only published for a base model that the hub knows; the finding names registered ones that fit."""
     if base is not None:
         return None if base.state == BaseState.READY else _base_without_shapes(base)
     declared = (outcome["facts"].get("base") or {}).get("declared") or ""
-    fitting = _fitting_bases(outcome["facts"])
+    fitting = _fitting_bases(asked)
     hint = "Register the base model with `hubclient base-model add`, then push again with --base."
     if fitting:
         hint = f"These registered base models fit: {', '.join(fitting)}. Push again with --base."
@@ -163,11 +164,11 @@ def _removed(fingerprint: dict[str, Any] | None) -> dict[str, Any] | None:
     }
 
 
-def _name_fitting_bases(outcome: dict[str, Any]) -> None:
+def _name_fitting_bases(outcome: dict[str, Any], asked: dict[str, Any] | None) -> None:
     """Where shapes refuse the declared base, let the first finding name registered ones that fit."""
     first = next((row for row in outcome["findings"] if row["severity"] == "error"), None)
     if first is not None and first["code"] in ("module_unknown", "shape_mismatch"):
-        fitting = _fitting_bases(outcome["facts"])
+        fitting = _fitting_bases(asked)
         if fitting:
             first["hint"] = f"These registered base models fit: {', '.join(fitting)}. Push again with --base."
 
@@ -183,12 +184,14 @@ def _base_without_shapes(base: BaseModel) -> dict[str, Any]:
     }
 
 
-def _fitting_bases(facts: dict[str, Any]) -> list[str]:
-    if not facts.get("requirements"):
+def _fitting_bases(asked: dict[str, Any] | None) -> list[str]:
+    """Registered base models that have the shapes which the file asks for."""
+    if asked is None:
         return []
+    requirements = Requirements.from_dict(asked)
     names: list[str] = []
     for row in BaseModelShapes.objects.select_related("base").filter(base__state=BaseState.READY)[:_MAX_CANDIDATES]:
-        if not any(finding.severity == "error" for finding in fits(facts, BaseShapes.from_dict(row.table))):
+        if requirements.compare(row.as_shapes()).verdict == "fits":
             names.append(str(row.base))
         if len(names) == _MAX_SUGGESTIONS:
             break
