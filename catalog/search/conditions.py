@@ -128,7 +128,7 @@ def _fits(reference: str) -> Q:
     base = find_base(reference)
     if base is None:
         return NOTHING
-    return Q(base_model=base, adapter__isnull=False) | Q(shape_digest__in=digests_that_fit(base))
+    return Q(shape_digest__in=digests_that_fit(base))
 
 
 def _mark(mark: str) -> Q:
