@@ -4,7 +4,7 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 
 from catalog.bases.models import BaseModel
-from catalog.bases.queries import bases_with_counts, get_base
+from catalog.bases.queries import count_adapters, find_bases, get_base
 from catalog.evaluations.boards import matrix
 from catalog.paging import page_of
 from catalog.search.queries import SearchQuery, search
@@ -18,9 +18,8 @@ FIRST_ROWS = 10
 def base_list(request: HttpRequest) -> HttpResponse:
     """Registered base models by name, with how many public adapters each has."""
     query = typed(request.GET, "q")
-    page = page_of(
-        bases_with_counts(query), ("folded", "id"), cursor=request.GET.get("cursor") or None, limit=PAGE_ROWS
-    )
+    page = page_of(find_bases(query), ("folded", "id"), cursor=request.GET.get("cursor") or None, limit=PAGE_ROWS)
+    count_adapters(page.rows)
     more_url = f"{request.path}?cursor={page.next_cursor}" if page.next_cursor else ""
     return render(request, "base/list.html", {"page": page, "query": query, "more_url": more_url})
 

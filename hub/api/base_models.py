@@ -9,7 +9,7 @@ from rest_framework.response import Response
 from rest_framework.views import APIView
 
 from catalog.bases.models import BaseModel, BaseModelShapes
-from catalog.bases.queries import bases_with_counts, get_base
+from catalog.bases.queries import count_adapters, find_bases, get_base
 from catalog.bases.services import DESCRIBE_BASE, register_base
 from catalog.errors import NotFound
 from catalog.jobs.models import Job
@@ -81,8 +81,10 @@ class BaseModelsView(APIView):
     )
     def get(self, request: Request) -> Response:
         cursor, limit = cursor_and_limit(request)
-        found = bases_with_counts(request.query_params.get("q", "")).prefetch_related("aliases")
-        return page_response(page_of(found, ("folded", "id"), cursor=cursor, limit=limit), BaseModelOutput, request)
+        found = find_bases(request.query_params.get("q", "")).prefetch_related("aliases")
+        page = page_of(found, ("folded", "id"), cursor=cursor, limit=limit)
+        count_adapters(page.rows)
+        return page_response(page, BaseModelOutput, request)
 
     @extend_schema(
         summary="Register a base model",
@@ -103,8 +105,8 @@ class BaseModelView(APIView):
     @extend_schema(summary="Show a base model", parameters=[REVISION], responses=BaseModelOutput)
     def get(self, request: Request, base_id: str) -> Response:
         base = _named(request, base_id)
-        counted = bases_with_counts().prefetch_related("aliases").get(pk=base.pk)
-        return Response(BaseModelOutput(counted, context={"request": request}).data)
+        count_adapters([base])
+        return Response(BaseModelOutput(base, context={"request": request}).data)
 
 
 class BaseModelShapesView(APIView):
