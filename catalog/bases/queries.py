@@ -78,7 +78,7 @@ def require_base(reference: str, *, field: str = "base") -> BaseModel:
 MOST_COUNTED = 10_000
 _COUNT = """
 SELECT %s, count(*) FROM
-  (SELECT 1 FROM search_searchentry WHERE base_model_id = %s AND is_public AND adapter_id IS NOT NULL LIMIT %s) AS counted
+  (SELECT 1 FROM search_searchentry WHERE base_model_id = %s AND is_public AND adapter_id IS NOT NULL LIMIT %s) AS n
 """
 
 
