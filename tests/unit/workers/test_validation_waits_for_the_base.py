@@ -7,6 +7,8 @@ import pytest
 from catalog.adapters.models import Revision, RevisionState
 from catalog.bases.models import BaseModel, BaseState
 from catalog.jobs.models import Job
+from kernels.formats.canonical import LowRankPair
+from kernels.formats.requirements import Requirements
 from tests.unit.catalog.factories import PROJECTION, WIDTH, lora_files, make_base, make_namespace, make_user, push
 from workers.children import ChildFailed
 from workers.validation import ValidateRevision
@@ -56,8 +58,9 @@ def test_a_verdict_without_the_base_does_not_count_once_the_base_is_known(pushed
 def test_a_wrong_base_is_refused_with_the_registered_ones_that_fit(pushed: tuple[Job, BaseModel]) -> None:
     job, _ = pushed
     finding = {"code": "module_unknown", "severity": "error", "message": "no such module", "hint": "Is this the base?"}
-    facts = {"requirements": [[PROJECTION, WIDTH, WIDTH]]}
-    outcome = {"verdict": "refused", "facts": facts, "findings": [finding], "judged_against": "tiny/wide"}
+    pair = LowRankPair(PROJECTION, f"{PROJECTION}.lora_A.weight", f"{PROJECTION}.lora_B.weight", 4, WIDTH, WIDTH)
+    asked = Requirements("peft", (pair,)).as_dict()
+    outcome = {"verdict": "refused", "facts": {}, "findings": [finding], "requirements": asked, "judged_against": "x/y"}
     result = ValidateRevision().apply(job, outcome)
     assert "tiny/llama" in result["findings"][0]["hint"]
 
