@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from .client import Hub
 
 _SAME = 1e-9
-_REFUSED = frozenset({"invalid", "rejected", "withdrawn"})
+_REFUSED = frozenset({"invalid", "rejected", "returned", "withdrawn"})
 
 
 @dataclass(frozen=True)

@@ -181,6 +181,10 @@ class Hub(BaseModels, Trainings, Measurements, Families, Similarity, Lineage, Di
         """Reject a pending revision, with the reason (scope `review`)."""
         return self._review(name, "reject", reason)
 
+    def ask_changes(self, name: str, reason: str) -> dict[str, Any]:
+        """Give a pending revision back to its author (scope `review`); the next push keeps the conversation."""
+        return self._review(name, "ask_changes", reason)
+
     def _review(self, name: str, decision: str, reason: str) -> dict[str, Any]:
         parsed = AdapterName.parse(name)
         body = {"decision": decision, **({"reason": reason} if reason else {})}
@@ -189,7 +193,7 @@ class Hub(BaseModels, Trainings, Measurements, Families, Similarity, Lineage, Di
         return answer
 
     def pending_reviews(self, namespace: str | None = None) -> dict[str, Any]:
-        """The revisions that wait for a decision of the caller, oldest first."""
+        """The revisions that wait for a decision of the caller, the urgent first."""
         answer: dict[str, Any] = self.call("GET", "/reviews", params={"namespace": namespace})
         return answer
 

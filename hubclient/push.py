@@ -106,13 +106,14 @@ def push_folder(
 
 def raise_if_rejected(result: PushResult) -> None:
     """Raise RejectedError with the first finding when validation or review said no."""
-    if result.state not in ("invalid", "rejected"):
+    if result.state not in ("invalid", "rejected", "returned"):
         return
     review = result.revision.get("review") or {}
     name = f"{result.adapter}@{result.version}" if result.version else result.adapter
-    if result.state == "rejected":
+    if result.state != "invalid":
         reason = review.get("reason") or "no reason given"
-        raise RejectedError(f"{name} was rejected in review: {reason}", revision=result.revision)
+        became = "rejected in review" if result.state == "rejected" else "given back with a wish for changes"
+        raise RejectedError(f"{name} was {became}: {reason}", revision=result.revision)
     finding = first_finding(result.revision.get("report") or {})
     raise RejectedError(
         str(finding.get("message") or finding.get("detail") or f"{name} did not pass validation."),

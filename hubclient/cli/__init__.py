@@ -25,6 +25,8 @@ from . import (
     families,
     granting,
     policing,
+    review_cases,
+    review_rules,
     reviewing,
     searching,
     tracing,
@@ -52,6 +54,8 @@ app.add_typer(caching.app, name="cache")
 app.add_typer(eval_sets.app, name="eval-set")
 app.add_typer(families.app, name="family")
 app.add_typer(policing.app, name="policy")
+for room in (review_cases, review_rules):
+    room.register(reviewing.app)
 app.add_typer(reviewing.app, name="review")
 
 

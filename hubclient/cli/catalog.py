@@ -54,10 +54,13 @@ def info(
         output.say(f"  {file['sha256'][:12]}  {output.readable_size(file['size_bytes']):>9}  {file['path']}")
 
 
+_DECIDED = {"approve": "approved", "reject": "rejected", "ask_changes": "given back, changes asked for,"}
+
+
 def _reviewed(review: dict[str, Any] | None) -> str | None:
     if review is None:
         return None
-    decided = "approved" if review["decision"] == "approve" else "rejected"
+    decided = _DECIDED.get(review["decision"], review["decision"])
     reason = f": {review['reason']}" if review["reason"] else ""
     return f"{decided} by {review['reviewer']}{reason}"
 

@@ -1,4 +1,4 @@
-"""review list, copies, approve, reject."""
+"""review list, copies, approve, reject, ask, many; `review_cases` and `review_rules` add theirs to the same group."""
 
 from __future__ import annotations
 
@@ -6,36 +6,52 @@ from typing import Annotated, Any
 
 import typer
 
-from .. import output
+from .. import output, reviews
 from ..errors import UsageError
 from .comparing import near_row
-from .options import AsJson, HubUrl, open_hub
+from .options import AsJson, Cursor, HubUrl, Limit, open_hub
 
 app = typer.Typer(help="Decide on revisions that wait (scope review).", no_args_is_help=True)
 Revision = Annotated[str, typer.Argument(metavar="NAME@COMMIT|NAME@VERSION")]
 
 
 @app.command("list")
-def list_pending(
-    namespace: Annotated[str | None, typer.Option()] = None, url: HubUrl = None, is_json: AsJson = False
+def list_queue(
+    show: Annotated[str | None, typer.Option(help="waiting, mine, free, returned or own.")] = None,
+    namespace: Annotated[str | None, typer.Option()] = None,
+    priority: Annotated[str | None, typer.Option(help="urgent, high, normal or low.")] = None,
+    kind: Annotated[str | None, typer.Option(help="first, update, again, warnings or disagreements.")] = None,
+    sort: Annotated[str | None, typer.Option(help="priority, oldest or newest.")] = None,
+    cursor: Cursor = None,
+    limit: Limit = 20,
+    url: HubUrl = None,
+    is_json: AsJson = False,
 ) -> None:
-    """Show what waits for you, oldest first. Example: hubclient review list"""
+    """Show what waits for you, the urgent first. Example: hubclient review list --kind warnings"""
+    wanted = {"show": show, "namespace": namespace, "priority": priority, "kind": kind, "sort": sort}
     with open_hub(url) as hub:
-        page = hub.pending_reviews(namespace)
+        page = reviews.queue(hub, **wanted, cursor=cursor, limit=limit)
     if is_json:
         output.emit_json(page)
         return
-    rows = (
-        (each["adapter"], each.get("version"), each["commit_id"][:12], each.get("method"), each.get("author"))
-        for each in page["results"]
+    output.table(
+        ("adapter", "version", "commit", "method", "author", "priority", "for", "since"),
+        map(_queue_row, page["results"]),
     )
-    output.table(("adapter", "version", "commit", "method", "author"), rows)
+    if page.get("next_cursor"):
+        output.note(f"go on with --cursor {page['next_cursor']}")
+
+
+def _queue_row(row: dict[str, Any]) -> tuple[Any, ...]:
+    case = row["case"]
+    named = (row["adapter"], case["version"], row["commit_id"][:12], row.get("method"), row.get("author"))
+    return *named, case["priority"], case["assignee"] or "anybody", case["entered_at"]
 
 
 @app.command()
 def copies(name: Revision, url: HubUrl = None, is_json: AsJson = False) -> None:
     """Show who has these weights already. Example: hubclient review copies team/sentiment@1.0.0"""
-    _check(name)
+    check_revision(name)
     with open_hub(url) as hub:
         found = hub.copies(name, hub.commit_of(name))
     if is_json:
@@ -56,7 +72,7 @@ def approve(
     is_json: AsJson = False,
 ) -> None:
     """Approve, which publishes. Example: hubclient review approve team/sentiment@1.0.0"""
-    _check(name)
+    check_revision(name)
     with open_hub(url) as hub:
         _show(name, hub.approve(name, reason), is_json=is_json)
 
@@ -69,14 +85,56 @@ def reject(
     is_json: AsJson = False,
 ) -> None:
     """Reject with a reason. Example: hubclient review reject team/sentiment@1.0.0 --reason "no licence" """
-    _check(name)
+    check_revision(name)
     if not reason:
         raise UsageError("A rejection needs a --reason.", field="reason")
     with open_hub(url) as hub:
         _show(name, hub.reject(name, reason), is_json=is_json)
 
 
-def _check(name: str) -> None:
+@app.command()
+def ask(
+    name: Revision,
+    reason: Annotated[str, typer.Option(help="What to change; the author reads it.")] = "",
+    url: HubUrl = None,
+    is_json: AsJson = False,
+) -> None:
+    """Ask its author for changes. Example: hubclient review ask team/sentiment@1.0.0 --reason "state the data" """
+    check_revision(name)
+    if not reason:
+        raise UsageError("Asking for changes needs a --reason.", field="reason")
+    with open_hub(url) as hub:
+        _show(name, hub.ask_changes(name, reason), is_json=is_json)
+
+
+@app.command()
+def many(
+    decision: Annotated[str, typer.Argument(metavar="approve|reject|ask_changes")],
+    names: Annotated[list[str], typer.Argument(metavar="NAME@VERSION...")],
+    reason: Annotated[str, typer.Option(help="One for all of them.")] = "",
+    url: HubUrl = None,
+    is_json: AsJson = False,
+) -> None:
+    """Decide about several. Example: hubclient review many reject team/a@1.0.0 team/b@1.0.0 --reason "no licence" """
+    for name in names:
+        check_revision(name)
+    if not reason:
+        raise UsageError("A decision about several needs a --reason.", field="reason")
+    with open_hub(url) as hub:
+        outcome = reviews.decide_many(hub, names, decision, reason)
+    if is_json:
+        output.emit_json(outcome)
+    else:
+        for name in outcome["decided"]:
+            output.say(f"{name}: {decision}")
+        for each in outcome["refused"]:
+            output.note(f"{each['revision']}: {each['detail']} ({each['code']})")
+    if outcome["refused"]:
+        raise typer.Exit(1)
+
+
+def check_revision(name: str) -> None:
+    """Raise UsageError unless the name says which revision."""
     from ..names import AdapterName
 
     if AdapterName.parse(name).ref is None:
