@@ -16,7 +16,6 @@ from catalog.adapters.models import Revision
 from catalog.adapters.queries import get_adapter, get_revision
 from catalog.errors import DomainError, NotFound, NotPermitted
 from catalog.evaluations.gate import refusal_of
-from catalog.evaluations.standing import against
 from catalog.reviews.handling import reviewers_of, said_in
 from catalog.reviews.models import Case, Decision
 from catalog.reviews.queue import QueueFilter, case_of, cases_of, following
@@ -24,10 +23,10 @@ from catalog.reviews.services import decide, is_own_push
 from catalog.search.models import SearchEntry
 from catalog.search.queries import SearchQuery, matching
 from frontend.errors import status_of
-from frontend.facts import changes
 from frontend.figures.profile import profile_of
 from frontend.nearness import review_nearness
 from frontend.queue_form import PRIORITIES, address, read_filter
+from frontend.review_changes import changes_context
 from frontend.trainings import training_of
 from frontend.views.adapters import revision_context, scores_context, visible_revisions
 
@@ -68,13 +67,13 @@ def review_page(request: HttpRequest, namespace: str, name: str, commit_id: str)
             messages.success(request, f"{_DONE[Decision(review.decision)]}: {_label(revision)}.")
             return redirect(next_url)
     context = _review_context(request, revision) | _case_context(user, revision, case, wanted)
+    context |= changes_context(user, revision, case)
     context |= {"error": error, "reason": request.POST.get("reason", "")}
     return render(request, "review/page.html", context, status=status_of(error) if error else 200)
 
 
 def _review_context(request: HttpRequest, revision: Revision) -> dict[str, Any]:
     user, namespace = cast(User, request.user), revision.adapter.namespace
-    previous = _previous_published(revision)
     context = revision_context(revision, request.build_absolute_uri("/").rstrip("/"))
     context |= scores_context(user, revision) | review_nearness(user, revision)
     return context | {
@@ -84,9 +83,6 @@ def _review_context(request: HttpRequest, revision: Revision) -> dict[str, Any]:
         "is_own": is_own_push(user, revision),
         "gate": refusal_of(revision) if revision.state == "pending" else None,
         "can_override": role_in(user, namespace) == Role.OWNER,
-        "previous": previous,
-        "against": against(user, previous, revision) if previous else [],
-        "changes": changes(previous, revision) if previous else [],
         "siblings": [row for row in visible_revisions(request, revision.adapter) if row.pk != revision.pk][:MOST_NEAR],
         "near": _near(user, revision),
         "profile": profile_of(revision),
@@ -112,11 +108,6 @@ def _case(revision: Revision) -> Case | None:
         return case_of(revision)
     except NotFound:
         return None
-
-
-def _previous_published(revision: Revision) -> Revision | None:
-    published = Revision.objects.filter(adapter=revision.adapter, state="published").exclude(pk=revision.pk)
-    return published.for_display().order_by("-published_at", "-id").first()
 
 
 def _near(user: User, revision: Revision) -> list[SearchEntry]:

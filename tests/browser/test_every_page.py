@@ -70,6 +70,9 @@ FIXED = (
     "/compare?a=team/sentiment@1.0.0&b=team/sentiment@1.1.0&set=team/films",
     "/compare?a=team/sentiment@1.0.0&b=team/sentiment@1.1.0&set=team/exam",
     "/review/",
+    "/review/statistics",
+    "/review/rules/team",
+    "/audit",
 )
 
 
@@ -164,6 +167,7 @@ def paths(catalog, published, pending, measured, merged, family, learnt):  # noq
         f"/evaluations/{measured.failed.pk}",
         f"/review/team/sentiment/{measured.pending.commit_id}/",
         f"/review/team/{LONG}/{long.commit_id}/",
+        f"/review/team/{LONG}/{long.commit_id}/thread",
     ]
 
 

@@ -118,6 +118,17 @@ def test_asking_for_changes_gives_it_back_and_goes_on(catalog, pending, as_owner
     assert "State the data." in as_writer.get(url_of(pending) + "thread").content.decode()
 
 
+def test_a_resubmission_shows_what_changed_since_it_was_asked_for(catalog, pending, as_owner):
+    as_owner.post(url_of(pending), {"decision": "ask_changes", "reason": "State the data."})
+    again = catalog.push(catalog.writer, "team/pos-de", "0.1.0", content="other weights", card="# Trained on HDT")
+    page = as_owner.get(url_of(again)).content.decode()
+    assert "Since changes were asked for" in page
+    assert '<span class="mono">adapter_model.safetensors</span>' in page
+    assert '<span class="unseen">added: </span><span class="text"># Trained on HDT' in page
+    assert "State the data." in page
+    assert "This would be the first published version." in page
+
+
 def test_next_stays_in_the_list_that_one_came_from(catalog, pending, as_owner):
     catalog.push(catalog.writer, "team/other", "0.1.0")
     again = catalog.push(catalog.writer, "team/third", "0.1.0")
