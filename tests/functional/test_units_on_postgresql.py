@@ -48,7 +48,10 @@ FILES = {
         "catalog/test_paging.py",
         "catalog/test_listings_of_a_million.py",
         "catalog/test_similarity.py",
+        "catalog/test_search_alternatives.py",
+        "catalog/test_bases_meant.py",
         "frontend/test_search_page.py",
+        "frontend/test_suggestions.py",
     ),
 }
 
