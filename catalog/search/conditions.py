@@ -7,8 +7,7 @@ from django.db.models import Exists, OuterRef, Q
 
 from catalog.accounts.models import Namespace
 from catalog.accounts.querysets import Actor
-from catalog.bases.models import BaseModel
-from catalog.bases.queries import find_base
+from catalog.bases.queries import bases_meant, find_base
 from catalog.errors import InvalidInput
 from catalog.evaluations.models import EvaluationSet
 from catalog.names import fold
@@ -43,7 +42,7 @@ _RANGED = {"rank": "rank", "size": "size_bytes", "gain": "gain"}
 def values_of(name: str, values: str) -> list[Any]:
     """What a column holds for the values of a word filter: ids of base models and namespaces, else folded words."""
     if name == "base":
-        return [pk for value in each_of(values) for pk in _bases(value)]
+        return [pk for value in each_of(values) for pk in bases_meant(value)]
     if name == "namespace":
         folded = [fold(value) for value in each_of(values)]
         return list(Namespace.objects.filter(folded__in=folded).values_list("pk", flat=True))
@@ -135,11 +134,6 @@ def _mark(mark: str) -> Q:
     if mark not in _MARKS:
         raise InvalidInput(detail=f"nothing is {mark[:40]!r}", field="is", hint=f"One of {', '.join(MARKS)}.")
     return _MARKS[mark]
-
-
-def _bases(value: str) -> list[int]:
-    base = find_base(value)
-    return list(BaseModel.objects.filter(folded=base.folded).values_list("pk", flat=True)) if base else []
 
 
 _OTHERS: dict[str, Callable[[str], Q]] = {"fits": _fits, "is": _mark}

@@ -11,13 +11,14 @@ from django.db.models import Count
 
 from catalog.bases.models import BaseModel
 from catalog.counting import remembered
-from catalog.search.models import SearchEntry
+from catalog.search.models import FacetCount, SearchEntry
+from catalog.search.totals import is_large
 from catalog.taxonomy.domains import all_domains, all_modalities
 from catalog.taxonomy.languages import all_languages, own_name
 from catalog.taxonomy.methods import all_methods
 from catalog.taxonomy.tasks import all_tasks
 
-_TAGGED_ENTRIES = 20_000
+_MOST_VALUES = 5_000
 _COLUMNS = {
     "base": "base_model__name",
     "architecture": "architecture",
@@ -70,12 +71,14 @@ def _read(field: str) -> list[KnownWord]:
 
 
 def _counts(field: str) -> dict[str, int]:
-    """How many entries that everybody sees carry each value, most frequent first."""
+    """How many entries that everybody sees carry each value, most frequent first; of very many values some."""
+    if is_large():
+        kept = FacetCount.objects.filter(facet=field).order_by("-count", "value")
+        return dict(kept.values_list("value", "count")[:_MOST_VALUES])
     column = _COLUMNS[field]
     seen = SearchEntry.objects.filter(is_public=True, is_derived=False).exclude(**{column: ""})
     if field in _LISTS:
-        listed = seen.order_by("-downloads", "-id").values_list(column, flat=True)[:_TAGGED_ENTRIES]
-        counted = Counter(word for words in listed for word in words.split())
+        counted = Counter(word for words in seen.values_list(column, flat=True) for word in words.split())
     else:
         rows = seen.exclude(**{column: None}).order_by().values_list(column).annotate(number=Count("pk"))
         counted = Counter(dict(rows))

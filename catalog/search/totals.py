@@ -13,7 +13,7 @@ OPEN = "is_public AND NOT is_derived"
 SMALL = 10_000
 """Up to so many entries are counted when somebody asks, and by every sweep."""
 _PAUSE = timedelta(minutes=10)
-_KEPT = (*FACETS, "tag", "weight")
+_KEPT = (*FACETS, "tag", "domain", "modality", "weight")
 _BATCH = 1000
 
 
@@ -41,6 +41,11 @@ def recount() -> None:
         FacetState.objects.update_or_create(
             pk=1, defaults={"entries": entries}, create_defaults={"entries": entries, "counted_at": timezone.now()}
         )
+
+
+def is_large() -> bool:
+    """Whether values are counted beforehand, as counting them takes too long for somebody who waits."""
+    return FacetState.objects.filter(pk=1, entries__gt=SMALL).exists()
 
 
 def totals(most: int) -> Counts | None:
