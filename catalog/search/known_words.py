@@ -3,14 +3,15 @@
 Kept in memory for a minute: a few thousand words, asked for with every letter that somebody types.
 """
 
+import time
 from collections import Counter
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
+from typing import Any, TypeVar, cast
 
 from django.db.models import Count
 
 from catalog.bases.models import BaseModel
-from catalog.counting import remembered
 from catalog.search.models import FacetCount, SearchEntry
 from catalog.search.totals import is_large
 from catalog.taxonomy.domains import all_domains, all_modalities
@@ -31,6 +32,9 @@ _COLUMNS = {
     "tag": "tags",
 }
 _LISTS = frozenset({"language", "tag"})
+_SECONDS = 60
+T = TypeVar("T")
+_kept: dict[str, tuple[float, Any]] = {}
 
 
 @dataclass(frozen=True)
@@ -54,8 +58,21 @@ class KnownWord:
 
 def known_words(field: str) -> list[KnownWord]:
     """Every value of a filter, the most frequent first; those without an adapter come last."""
-    found: list[KnownWord] = remembered(("known words", field), lambda: _read(field), lambda _: True)
-    return found
+    return kept(field, lambda: _read(field))
+
+
+def kept(name: str, read: Callable[[], T]) -> T:
+    """What ``read`` gave at most a minute ago. One for each process: words that everybody may see, and no rows."""
+    until, found = _kept.get(name, (0.0, None))
+    if until <= time.monotonic():
+        found = read()
+        _kept[name] = (time.monotonic() + _SECONDS, found)
+    return cast(T, found)
+
+
+def forget() -> None:
+    """Read everything again when it is asked for."""
+    _kept.clear()
 
 
 def _read(field: str) -> list[KnownWord]:

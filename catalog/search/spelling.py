@@ -4,8 +4,7 @@ import difflib
 import re
 from collections import Counter
 
-from catalog.counting import remembered
-from catalog.search.known_words import known_words
+from catalog.search.known_words import kept, known_words
 from catalog.search.models import SearchEntry
 
 _NEAR = 0.75
@@ -26,7 +25,7 @@ def values_like(field: str, value: str, most: int = 2) -> list[str]:
 def words_like(word: str, most: int = 2) -> list[str]:
     """Words of names, tags, tasks and base models that are spelled nearly like ``word``."""
     folded = word.casefold()[:_MOST_LETTERS]
-    known: dict[str, int] = remembered("spelled words", _spelled_words, lambda _: True)
+    known: dict[str, int] = kept("spelled words", _spelled_words)
     found = difflib.get_close_matches(folded, _alike(folded, known), n=most * 2, cutoff=_NEAR)
     found.sort(key=lambda one: (-round(difflib.SequenceMatcher(None, folded, one).ratio(), 1), -known[one]))
     return [one for one in found if one != folded][:most]

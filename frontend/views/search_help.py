@@ -31,7 +31,7 @@ EXAMPLES = (
     Example("-is:derived", _("a minus excludes")),
     Example('"court decisions"', _("words beside each other, in this order")),
     Example("rank:4..16 size:<10MB", _("numbers compare, or lie between two")),
-    Example("is:measured sort:newest", _("what was measured, the newest first")),
+    Example("is:measured sort:score", _("what was measured, the best first")),
 )
 
 

@@ -6,16 +6,16 @@ import pytest
 from selenium.webdriver.common.by import By
 from selenium.webdriver.common.keys import Keys
 
-from catalog import counting
+from catalog.search import known_words
 
 pytestmark = pytest.mark.browser
 
 
 @pytest.fixture(autouse=True)
 def nothing_is_remembered():
-    counting._remembered.clear()
+    known_words.forget()
     yield
-    counting._remembered.clear()
+    known_words.forget()
 
 
 def options(browser):

@@ -6,7 +6,7 @@ import pytest
 from django.contrib.auth.models import AnonymousUser
 from django.db import connection
 
-from catalog import counting
+from catalog.search import known_words
 from catalog.search.alternatives import alternatives
 from catalog.search.deadlines import TookTooLong, within
 from catalog.search.language import parse
@@ -19,9 +19,9 @@ ANYBODY = AnonymousUser()
 
 @pytest.fixture(autouse=True)
 def nothing_is_remembered():
-    counting._remembered.clear()
+    known_words.forget()
     yield
-    counting._remembered.clear()
+    known_words.forget()
 
 
 @pytest.fixture

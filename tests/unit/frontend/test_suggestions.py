@@ -6,7 +6,7 @@ import re
 import pytest
 from django.contrib.auth.models import AnonymousUser
 
-from catalog import counting
+from catalog.search import known_words
 from catalog.search.suggesting import suggest
 
 ANYBODY = AnonymousUser()
@@ -14,9 +14,9 @@ ANYBODY = AnonymousUser()
 
 @pytest.fixture(autouse=True)
 def nothing_is_remembered():
-    counting._remembered.clear()
+    known_words.forget()
     yield
-    counting._remembered.clear()
+    known_words.forget()
 
 
 def labels(text, viewer=ANYBODY, **options):

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from catalog import counting
+from catalog.search import known_words
 from hubclient.cli import main
 from tests.unit.frontend.conftest import catalog, quick_passwords
 
@@ -15,7 +15,7 @@ __all__ = ["catalog", "quick_passwords"]
 @pytest.fixture
 def run(live_server: Any, catalog: Any, monkeypatch: Any, capsys: Any):
     """Return a function that runs one command and returns exit code, standard output and standard error."""
-    counting._remembered.clear()
+    known_words.forget()
     catalog.push(catalog.writer, "team/ner-de", approve=catalog.owner, summary="Names in German text")
     catalog.push(catalog.writer, "team/ner-fr", approve=catalog.owner, summary="Names in French", languages=["fr"])
     monkeypatch.setenv("HUB_URL", live_server.url)
@@ -28,7 +28,7 @@ def run(live_server: Any, catalog: Any, monkeypatch: Any, capsys: Any):
         return int(ended.value.code or 0), captured.out, captured.err
 
     yield call
-    counting._remembered.clear()
+    known_words.forget()
 
 
 def names(out: str) -> list[str]:
