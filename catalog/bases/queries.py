@@ -3,11 +3,12 @@
 import re
 from collections.abc import Sequence
 
-from django.db import connection
-from django.db.models import Q, QuerySet
+from django.db.models import Count, Q, QuerySet
 
 from catalog.bases.models import BaseModel
 from catalog.errors import NotFound, Unprocessable
+from catalog.search.models import SearchEntry
+from catalog.search.totals import known_counts
 
 
 def find_base(reference: str) -> BaseModel | None:
@@ -75,13 +76,6 @@ def require_base(reference: str, *, field: str = "base") -> BaseModel:
     return base
 
 
-MOST_COUNTED = 10_000
-_COUNT = """
-SELECT %s, count(*) FROM
-  (SELECT 1 FROM search_searchentry WHERE base_model_id = %s AND is_public AND adapter_id IS NOT NULL LIMIT %s) AS n
-"""
-
-
 def find_bases(query: str = "") -> QuerySet[BaseModel]:
     """Registered base models with every word of ``query`` in the id or an alias."""
     found = BaseModel.objects.defer("config")
@@ -91,15 +85,14 @@ def find_bases(query: str = "") -> QuerySet[BaseModel]:
 
 
 def count_adapters(bases: Sequence[BaseModel]) -> None:
-    """Give each ``adapters`` = published public adapters made for it; ``MOST_COUNTED`` + 1 means that there are more.
+    """Give each ``adapters`` = published public adapters made for it; one statement for a page of them.
 
-    One statement for a page of them. A join would count every adapter of every base model first.
+    In a large catalog the number is that of all revisions of the model, as the search counted them last.
     """
-    if not bases:
-        return
-    values = [value for base in bases for value in (base.pk, base.pk, MOST_COUNTED + 1)]
-    with connection.cursor() as cursor:
-        cursor.execute(" UNION ALL ".join([_COUNT] * len(bases)), values)
-        counts = dict(cursor.fetchall())
+    names = [base.name for base in bases]
+    known = known_counts("base", names)
+    if known is None:
+        entries = SearchEntry.objects.filter(base_model__in=bases, is_public=True, adapter__isnull=False)
+        counts = dict(entries.order_by().values_list("base_model").annotate(Count("pk")))
     for base in bases:
-        base.adapters = counts[base.pk]  # type: ignore[attr-defined]
+        base.adapters = counts.get(base.pk, 0) if known is None else known.get(base.name, 0)  # type: ignore[attr-defined]

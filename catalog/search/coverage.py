@@ -3,12 +3,12 @@
 from collections import Counter
 from dataclasses import dataclass
 
-from django.db.models import Count
+from django.core.exceptions import EmptyResultSet
+from django.db import connection
 
 from catalog.accounts.querysets import Actor
 from catalog.bases.models import BaseModel
 from catalog.counting import believed
-from catalog.search.models import SearchEntry
 from catalog.search.queries import FACET_LIMIT, matching
 from catalog.search.query import SearchQuery
 
@@ -39,12 +39,18 @@ class Coverage:
 def coverage(viewer: Actor, base: BaseModel) -> Coverage:
     """What there is for ``base``, of the ``FACET_LIMIT`` most downloaded adapters that ``viewer`` may see."""
     found = matching(SearchQuery(base=base.name), viewer).filter(adapter__isnull=False)
-    sample = found.order_by("-downloads", "-id").values("pk")
+    sample = found.order_by("-downloads", "-id").values_list("task", "languages")[: FACET_LIMIT + 1]
 
     def count() -> Coverage:
-        newest = SearchEntry.objects.filter(pk__in=sample[: FACET_LIMIT + 1])
-        groups = newest.order_by().values("task", "languages").annotate(count=Count("pk"))
-        return _table([(row["task"], row["languages"].split(), row["count"]) for row in groups])
+        try:
+            sql, parameters = sample.query.sql_with_params()
+        except EmptyResultSet:
+            return _table([])
+        with connection.cursor() as cursor:
+            cursor.execute(
+                f"SELECT task, languages, count(*) FROM ({sql}) AS sample GROUP BY task, languages", parameters
+            )
+            return _table([(task, languages.split(), count) for task, languages, count in cursor.fetchall()])
 
     return believed(sample, count, lambda made: not made.is_exact)
 

@@ -1,5 +1,6 @@
 """What nobody filtered, counted beforehand: the sweep counts every value of what everybody sees."""
 
+from collections.abc import Sequence
 from datetime import timedelta
 
 from django.db import connection, transaction
@@ -79,3 +80,11 @@ def _write(counts: dict[tuple[str, str], int]) -> None:
     # Two sweeps that overlap after all must not fail.
     FacetCount.objects.bulk_create(new, batch_size=_BATCH, ignore_conflicts=True)
     FacetCount.objects.bulk_update(changed, ["count"], batch_size=_BATCH)
+
+
+def known_counts(facet: str, values: Sequence[str]) -> dict[str, int] | None:
+    """How often each of these values of a facet was counted last; None where the catalog is small: count them."""
+    if not FacetState.objects.filter(pk=1, entries__gt=SMALL).exists():
+        return None
+    counted = FacetCount.objects.filter(facet=facet, value__in=values)
+    return dict(counted.values_list("value", "count"))
