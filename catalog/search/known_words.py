@@ -3,9 +3,11 @@
 Kept in memory for a minute: a few thousand words, asked for with every letter that somebody types.
 """
 
+import re
 import time
+from bisect import bisect_left
 from collections import Counter
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any, TypeVar, cast
 
@@ -33,6 +35,7 @@ _COLUMNS = {
 }
 _LISTS = frozenset({"language", "tag"})
 _SECONDS = 60
+_PART = re.compile(r"[/_. -](?=.)")
 T = TypeVar("T")
 _kept: dict[str, tuple[float, Any]] = {}
 
@@ -46,14 +49,38 @@ class KnownWord:
     count: int
     forms: tuple[str, ...]
 
-    def rank(self, prefix: str) -> int | None:
-        """0 where the value begins with ``prefix``, 1 where a part of it does, 2 where a name of it does."""
-        value = self.forms[0]
-        if value.startswith(prefix):
-            return 0
-        if any(sign + prefix in value for sign in "/-_. "):
-            return 1
-        return 2 if any(form.startswith(prefix) for form in self.forms[1:]) else None
+
+class Vocabulary:
+    """The words of one filter, and which of them begin with some letters, found without comparing them all."""
+
+    def __init__(self, words: list[KnownWord]) -> None:
+        self.words = words
+        self._starts = sorted(
+            (start, rank, place) for place, word in enumerate(words) for start, rank in _starts_of(word)
+        )
+
+    def begun(self, prefix: str) -> list[tuple[int, KnownWord]]:
+        """Words and their ranks: 0 where the value begins with it, 1 where a part of it does, 2 where a name does."""
+        ranks: dict[int, int] = {}
+        for at in range(bisect_left(self._starts, (prefix,)), len(self._starts)):
+            start, rank, place = self._starts[at]
+            if not start.startswith(prefix):
+                break
+            ranks[place] = min(rank, ranks.get(place, rank))
+        return [(rank, self.words[place]) for place, rank in ranks.items()]
+
+
+def _starts_of(word: KnownWord) -> Iterator[tuple[str, int]]:
+    value, *others = word.forms
+    yield value, 0
+    yield from ((value[found.end() :], 1) for found in _PART.finditer(value))
+    yield from ((other, 2) for other in others)
+
+
+def begun_with(field: str, prefix: str) -> list[tuple[int, KnownWord]]:
+    """The known words of a filter that begin with ``prefix``, or are called so; see :meth:`Vocabulary.begun`."""
+    vocabulary = kept(f"begun {field}", lambda: Vocabulary(known_words(field)))
+    return vocabulary.begun(prefix)
 
 
 def known_words(field: str) -> list[KnownWord]:

@@ -32,7 +32,8 @@ def adapters_like(prefix: str, viewer: Actor, most: int) -> list[tuple[str, str,
         return []
     columns = ("full_name", "summary", "downloads")
     begun = matching(SearchQuery(), viewer).filter(_begins(folded))
-    few = list(begun.order_by("short_name").values_list(*columns)[:_FEW])
+    # In no order: the index over short names has another one than the database's language.
+    few = list(begun.order_by().values_list(*columns)[:_FEW])
     if len(few) < _FEW:
         return sorted(few, key=lambda row: (-row[2], row[0]))[:most]
     # So many begin so that walking through all that begin alike, by downloads, soon finds some.
@@ -44,7 +45,7 @@ def namespaces_like(prefix: str, viewer: Actor, most: int) -> list[tuple[str, st
     """Names of namespaces with an adapter that ``viewer`` may see, and what they are called."""
     entries = matching(SearchQuery(), viewer).filter(namespace=OuterRef("pk"))
     found = Namespace.objects.live().filter(_begins(fold(prefix), "folded")).filter(Exists(entries))
-    return list(found.order_by("folded").values_list("name", "display_name")[:most])
+    return sorted(found.order_by().values_list("name", "display_name")[:most])
 
 
 def sets_like(prefix: str, viewer: Actor, most: int) -> list[tuple[str, str]]:
@@ -52,7 +53,7 @@ def sets_like(prefix: str, viewer: Actor, most: int) -> list[tuple[str, str]]:
     space, slash, name = prefix.partition("/")
     begun = _begins(fold(name if slash else prefix), "folded")
     begun = begun & Q(namespace__folded=fold(space)) if slash else begun | _begins(fold(prefix), "namespace__folded")
-    found = EvaluationSet.objects.visible_to(viewer).offered().filter(begun).order_by("folded")
+    found = EvaluationSet.objects.visible_to(viewer).offered().filter(begun).order_by()
     return [(row.full_name, row.summary) for row in found.select_related("namespace")[:most]]
 
 

@@ -8,7 +8,7 @@ from django.utils.functional import Promise
 
 from catalog.accounts.querysets import Actor
 from catalog.errors import InvalidInput
-from catalog.search.known_words import known_words
+from catalog.search.known_words import begun_with
 from catalog.search.lexing import Token, tokens_of
 from catalog.search.names_like import adapters_like, namespaces_like, sets_like
 from catalog.search.query import ANY_OF
@@ -132,7 +132,7 @@ def _words(field: str, prefix: str) -> list[tuple[str, str, int | None]]:
 
     Values that nothing carries are named only where no other fits.
     """
-    ranked = [(rank, word) for word in known_words(field) if (rank := word.rank(prefix)) is not None]
+    ranked = begun_with(field, prefix)
     ranked = [row for row in ranked if row[1].count] or ranked
     ranked.sort(key=lambda row: (row[0], -row[1].count))
     return [(word.value, word.says, word.count or None) for _, word in ranked[:MOST]]
