@@ -86,23 +86,23 @@ def _claim(found: Found, data: dict[str, Any], path: str, reader: Reader) -> Cla
 
 
 def _path(found: Found, data: dict[str, Any], reader: Reader) -> str:
-    """``org/name``: what the id says, else the fields, else the place of the file."""
-    said = found.path or reader.line(data.get("id"), "id", most=1000)
-    if not said:
-        said = "/".join(part for key in ("org", "name") if (part := reader.line(data.get(key), key)))
-    if not said:
-        raise Refused("no_id", "it has no id, and neither org nor name")
-    parts = [re.sub(r"[^\w.+@-]+", "-", part, flags=re.ASCII).strip("-.") for part in said.split("/")]
-    path = "/".join(part for part in parts if part)
-    if not path:
-        raise Refused("no_id", f"its id is {said[:80]!r}, in which nothing can be used")
-    if len(path) > MAX_PATH:
-        path = f"{path[: MAX_PATH - 13]}-{hashlib.sha256(said.encode()).hexdigest()[:12]}"
-    if path != said:
-        # Two ids must not become one because of what was replaced.
-        path = path if len(path) > MAX_PATH - 14 else f"{path}-{hashlib.sha256(said.encode()).hexdigest()[:6]}"
-        reader.note("id", "id_rewritten", said, f"cannot be an address; it is kept as {path}")
-    return path
+    """``org/name``: what the file's place says, else the id, else the fields; the first that can be an address."""
+    fields = "/".join(part for key in ("org", "name") if (part := reader.line(data.get(key), key)))
+    named = [found.path, reader.line(data.get("id"), "id", most=1000), fields]
+    for said in filter(None, named):
+        parts = [re.sub(r"[^\w.+@-]+", "-", part, flags=re.ASCII).strip("-.") for part in said.split("/")]
+        path = "/".join(part for part in parts if part)
+        if path:
+            return path if path == said and len(path) <= MAX_PATH else _rewritten(path, said, reader)
+    tried = next(filter(None, named), "")
+    raise Refused("no_id", f"its id is {tried[:80]!r}" if tried else "it has no id, and neither org nor name")
+
+
+def _rewritten(path: str, said: str, reader: Reader) -> str:
+    """Two ids must not become one because of what was replaced: a part of the digest of what stood there is added."""
+    kept = f"{path[: MAX_PATH - 13]}-{hashlib.sha256(said.encode()).hexdigest()[:12]}"
+    reader.note("id", "id_rewritten", said, f"cannot be an address; it is kept as {kept}")
+    return kept
 
 
 def _config(given: Any, reader: Reader) -> dict[str, Any]:

@@ -81,17 +81,22 @@ def _lines(file: Path, where: str) -> Iterator[Found]:
                     line = stream.readline(MAX_LINE_BYTES)
                 yield _refused(here, "too_large", f"the line is over {MAX_LINE_BYTES >> 20} MiB")
             elif line.strip() not in (b"", b"\xef\xbb\xbf"):
-                yield _json_entry(line, here)
+                yield from _json_line(line, here)
 
 
-def _json_entry(line: bytes, where: str) -> Found:
+def _json_line(line: bytes, where: str) -> Iterator[Found]:
+    """The entry of a line, or those of a list in it."""
     try:
         data = json.loads(line.decode("utf-8-sig"))
     except UnicodeDecodeError:
-        return _refused(where, "not_utf8", "the line is not UTF-8")
+        yield _refused(where, "not_utf8", "the line is not UTF-8")
     except (ValueError, RecursionError) as error:
-        return _refused(where, "not_json", f"the line is not JSON: {str(error)[:150]}")
-    return _entry(data, where)
+        yield _refused(where, "not_json", f"the line is not JSON: {str(error)[:150]}")
+    else:
+        if isinstance(data, list) and data:
+            yield from (_entry(row, f"{where}[{number}]") for number, row in enumerate(data))
+        else:
+            yield _entry(data, where)
 
 
 def _json_entries(file: Path, where: str) -> Iterator[Found]:

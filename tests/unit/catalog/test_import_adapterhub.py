@@ -170,6 +170,7 @@ ODD = [
     ({"id": "ukp/with blanks"}, {}, {"id_rewritten"}),
     ({"id": "../../admin"}, {}, {"id_rewritten"}),
     ({"id": "x" * 400}, {}, {"id_rewritten"}),
+    ({"id": "///"}, {"path": "ukp/bert_ner_de"}, set()),
     ({"base_model": None, "task": None}, {"base_name": "", "task": ""}, set()),
     ({"source": "hf", "id": "somebody/thing"}, {"link": "https://huggingface.co/somebody/thing"}, set()),
 ]
@@ -207,11 +208,12 @@ REFUSED = [
     (b"{not json", "not_json"),
     (b"[" * 200_000, "not_json"),
     (b'{"id": "\xff\xfe"}', "not_utf8"),
-    (b"[1, 2]", "not_an_entry"),
+    (b"[]", "not_an_entry"),
+    (b"7", "not_an_entry"),
     (b"{}", "not_an_entry"),
     (b'{"id": "only/a-name"}', "not_an_entry"),
     (b'{"task": "ner"}', "no_id"),
-    (b'{"id": "///", "task": "ner"}', "no_id"),
+    (b'{"id": "///", "task": "ner", "org": ".."}', "no_id"),
     (json.dumps({**ENTRY, "id": "a/b", "notes": "x" * 500_000}).encode(), "too_large"),
     (b"x" * (5 << 20), "too_large"),
 ]
@@ -246,6 +248,15 @@ def test_two_rows_with_one_id_do_not_change_each_other_at_every_import(tmp_path)
     report = import_entries(file)
     assert (report.created, report.unchanged, [row.code for row in report.refused]) == (1, 1, ["duplicate_id"])
     assert import_entries(file).updated == 0
+
+
+def test_a_list_in_a_line_and_a_mapping_in_a_file_are_many_entries(tmp_path):
+    other = {**ENTRY, "id": "ukp/other"}
+    report = import_entries(lines(tmp_path, [ENTRY, other, 7]))
+    assert (report.created, [row.where for row in report.refused]) == (2, ["entries.jsonl:1[2]"])
+    unnamed = {key: value for key, value in ENTRY.items() if key not in ("id", "org", "name")}
+    (tmp_path / "all.json").write_text(json.dumps({"ukp/third": unnamed, "ukp/fourth": unnamed}))
+    assert import_entries(tmp_path / "all.json").created == 2
 
 
 def test_a_dry_run_keeps_nothing(tmp_path):
