@@ -43,6 +43,8 @@ CREATE OR REPLACE FUNCTION bench_zipf(i bigint, salt bigint, n int) RETURNS int 
   $$ SELECT floor(exp(bench_unit(i, salt) * ln(n + 1)))::int $$;
 CREATE OR REPLACE FUNCTION bench_word(k int) RETURNS text LANGUAGE sql IMMUTABLE PARALLEL SAFE AS
   $$ SELECT substr(translate(md5(k::text), '0123456789', 'ghijklmnop'), 1, 3 + k % 7) $$;
+CREATE OR REPLACE FUNCTION bench_words(words text) RETURNS text LANGUAGE sql IMMUTABLE PARALLEL SAFE AS
+  $$ SELECT ' ' || translate(words, '-/.', '   ') || ' ' $$;
 CREATE OR REPLACE FUNCTION bench_hex(i bigint, salt int) RETURNS text LANGUAGE sql IMMUTABLE PARALLEL SAFE AS
   $$ SELECT md5(i || '/' || salt) || md5(salt || '-' || i) $$;
 """
@@ -123,10 +125,12 @@ INSERT INTO search_searchentry (id, adapter_id, revision_id, namespace_id, base_
   FROM bench_rows;
 INSERT INTO search_entryscore (entry_id, evaluation_set_id, score, merit)
   SELECT i, 1 + i % :sets, score, score FROM bench_rows WHERE score IS NOT NULL;
-INSERT INTO search_searchtext (entry_id, text, labels)
-  SELECT i, 'team-' || namespace || '/' || name || ' ' || task || ' ' || array_to_string(tags, ' ') || ' ' ||
-    language || ' ' || method || ' ' || words,
-    ' #' || array_to_string(tags, ' #') || ' @' || language || ' '
+INSERT INTO search_searchtext (entry_id, head, text, labels)
+  SELECT i, bench_words('team-' || namespace || '/' || name || ' ' || task || ' ' || array_to_string(tags, ' ')),
+    bench_words(language || ' ' || method || ' base ' || base || ' ' || words),
+    ' base=' || base || ' architecture=' || (:architectures)[1 + base % 12] || ' method=' || method || ' task=' || task
+      || ' license=' || lower(license) || ' namespace=' || namespace || ' modality=text rank=' || rank
+      || ' #' || array_to_string(tags, ' #') || ' @' || language || ' '
   FROM bench_rows;
 INSERT INTO search_downloadcount (adapter_id, day, count, carried)
   SELECT i, '2026-01-01', downloads, downloads FROM bench_rows WHERE downloads > 0;

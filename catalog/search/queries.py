@@ -28,7 +28,7 @@ def search(query: SearchQuery, viewer: Actor, *, cursor: str | None = None, limi
     Raises:
         InvalidInput: unknown sort, bad limit or ``invalid_cursor``.
     """
-    order = order_of(query.sort)
+    order_of(query.sort)
     unsorted = replace(query, sort="")
     if unsorted == _EVERYTHING and query.sort in _COMPARED:
         return _page_of_everything(query.sort, viewer, cursor=cursor, limit=limit)
@@ -38,10 +38,16 @@ def search(query: SearchQuery, viewer: Actor, *, cursor: str | None = None, limi
     def fetch(key: list[Any] | None, most: int) -> list[Listed]:
         return list(map(Listed._make, _page(found.entries, found.order, key, most)))
 
-    def count(most: int) -> int:
-        return remembered((unsorted, viewer.pk), lambda: hits.count(most), lambda counted: counted > most)
+    # Sorted by score, only what has one is in the list.
+    is_part = query.sort == "score"
 
-    return page_from(fetch, count, list_name(SearchEntry, order), cursor=cursor, limit=limit)
+    def find(most: int) -> int:
+        return bounded(found.entries, most) if is_part else hits.count(most)
+
+    def count(most: int) -> int:
+        return remembered((unsorted, is_part, viewer.pk), lambda: find(most), lambda counted: counted > most)
+
+    return page_from(fetch, count, list_name(SearchEntry, found.order), cursor=cursor, limit=limit)
 
 
 def matching(query: SearchQuery, viewer: Actor) -> QuerySet[SearchEntry]:

@@ -50,6 +50,7 @@ FILES = {
         "catalog/test_similarity.py",
         "catalog/test_search_alternatives.py",
         "catalog/test_bases_meant.py",
+        "catalog/test_search_contract.py",
         "frontend/test_search_page.py",
         "frontend/test_suggestions.py",
     ),
