@@ -14,7 +14,8 @@ from catalog.evaluations.models import Evaluation
 from frontend.facts import as_text
 from frontend.figures.bars import ScoreBar, score_bars
 from frontend.figures.plane import Scatter, size_against_score
-from frontend.templatetags.hub import side_reference, size
+from frontend.templatetags.hub import count, side_reference, size
+from frontend.templatetags.labels import language_labels, license_label, task_label
 
 _TITLES = {
     "state": gettext_lazy("State"),
@@ -40,6 +41,15 @@ _TITLES = {
     "peft_version": gettext_lazy("Saved by PEFT"),
     "published_on": gettext_lazy("Published"),
     "downloads": gettext_lazy("Downloads"),
+}
+
+
+_WRITTEN = {
+    "size_bytes": size,
+    "downloads": count,
+    "task": task_label,
+    "languages": language_labels,
+    "license": license_label,
 }
 
 
@@ -86,6 +96,7 @@ def comparison_context(found: SideBySide) -> dict[str, Any]:
         "different": [_line(line) for line in found.facts if not line.is_same],
         "same": [_line(line) for line in found.facts if line.is_same],
         "score_rows": [_score_row(line) for line in found.scores],
+        "likeness": [(found.subjects[pair.first], found.subjects[pair.second], pair) for pair in found.likeness],
         "are_all_sets": found.is_whole,
         **_picture(found),
     }
@@ -98,8 +109,8 @@ def _line(line: FactLine) -> Line:
 def _text(key: str, value: Any) -> str:
     if value is None or value in ("", [], {}):
         return "–"
-    if key == "size_bytes":
-        return size(value)
+    if key in _WRITTEN:
+        return _WRITTEN[key](value)
     if isinstance(value, list) and len(value) > 2 and all(isinstance(item, int) for item in value):
         low, high = min(value), max(value)
         if sorted(value) == list(range(low, high + 1)):

@@ -9,6 +9,7 @@ from typing import Any
 from catalog.accounts.querysets import Actor
 from catalog.adapters.models import Revision
 from catalog.adapters.queries import get_adapter, get_revision
+from catalog.comparisons.likeness import Likeness, likeness_of
 from catalog.comparisons.updates import mean_effective_rank, norm_of
 from catalog.errors import InvalidInput
 from catalog.evaluations.models import Evaluation, SetRevision
@@ -68,6 +69,7 @@ class SideBySide:
     facts: list[FactLine]
     scores: list[ScoreLine]
     is_whole: bool
+    likeness: list[Likeness]
 
 
 def side_by_side(actor: Actor, references: Sequence[str]) -> SideBySide:
@@ -85,8 +87,9 @@ def side_by_side(actor: Actor, references: Sequence[str]) -> SideBySide:
             hint="Name each as namespace/name, or namespace/name@version.",
         )
     subjects = subjects_of(actor, names)
-    sets, is_whole = _scores(actor, [row.revision for row in subjects])
-    return SideBySide(subjects, fact_lines(subjects), sets, is_whole)
+    revisions = [row.revision for row in subjects]
+    sets, is_whole = _scores(actor, revisions)
+    return SideBySide(subjects, fact_lines(subjects), sets, is_whole, likeness_of(revisions))
 
 
 def subjects_of(actor: Actor, references: Sequence[str]) -> list[Subject]:

@@ -48,13 +48,23 @@ class ComparedScoresOutput(Output):
         return [dict(ScoreOutput(cell).data) if cell else None for cell in line.scores]
 
 
+class LikenessOutput(Output):
+    """How alike two updates are: columns counted from 0, the cosine that sketches estimate, and its standard error."""
+
+    first = serializers.IntegerField()
+    second = serializers.IntegerField()
+    cosine = serializers.FloatField()
+    standard_error = serializers.FloatField()
+
+
 class SideBySideOutput(Output):
-    """Columns, facts and scores. ``is_whole`` is false where some evaluation sets were left out."""
+    """Columns, facts, scores and likeness. ``is_whole`` is false where some evaluation sets were left out."""
 
     adapters = ComparedOutput(source="subjects", many=True)
     facts = ComparedFactOutput(many=True)
     scores = ComparedScoresOutput(many=True)
     is_whole = serializers.BooleanField()
+    likeness = LikenessOutput(many=True)
 
 
 class SideBySideView(APIView):

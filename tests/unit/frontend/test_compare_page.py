@@ -4,6 +4,9 @@ import re
 
 import pytest
 
+from catalog.similarity.models import Fingerprint
+from kernels.similarity.sketching import SKETCH_VERSION
+
 URL = "/compare?with=team/sentiment@1.0.0&with=team/sentiment@1.1.0"
 
 
@@ -37,7 +40,7 @@ def test_what_differs_is_marked_and_what_is_the_same_is_folded(catalog, stranger
     changed = [words(row) for row in re.findall(r'<tr class="changed">.*?</tr>', text, re.DOTALL)]
     assert "Rank 4 16" in changed
     folded = words(re.findall(r"<details><summary>.*?</details>", section(text, "facts"), re.DOTALL)[0])
-    assert "Licence Apache-2.0" in folded
+    assert "Licence Apache 2.0" in folded
     assert "facts are the same" in folded
     assert "None of them was measured here" in text
 
@@ -68,6 +71,26 @@ def test_what_cannot_be_compared_is_said_above_the_form(query, status, code, pub
     text = text_of(stranger.get(f"/compare?{query}"), status)
     assert f"<code>{code}</code>" in text
     assert 'id="with-1"' in text
+
+
+def test_pairs_whose_sketches_compare_say_how_alike_they_are(catalog, stranger):
+    codes = {"team/a": (1, 2), "team/copy": (1, 2), "team/other": (2, -1), "team/elsewhere": (1, 2)}
+    for name, (one, two) in codes.items():
+        revision = catalog.push(catalog.writer, name, approve=catalog.owner)
+        Fingerprint.objects.create(
+            revision=revision,
+            space="another" if name == "team/elsewhere" else "one",
+            version=SKETCH_VERSION,
+            tensors_digest=name,
+            update_code=bytes([one % 256, two % 256]) * 256,
+        )
+    url = "&".join(f"with={name}" for name in codes)
+    alike = words(section(text_of(stranger.get(f"/compare?{url}")), "likeness"))
+    assert "team/a@1.0.0 team/copy@1.0.0 1.00 ± 0.00" in alike
+    assert "team/a@1.0.0 team/other@1.0.0 0.00 ± 0.04" in alike
+    assert "team/elsewhere" not in alike
+    answer = stranger.get(f"/api/v1/comparisons?{url.replace('with', 'adapter')}").json()["likeness"]
+    assert [(row["first"], row["second"]) for row in answer] == [(0, 1), (0, 2), (1, 2)]
 
 
 def test_a_private_adapter_looks_absent(catalog, published, stranger):
