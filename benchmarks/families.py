@@ -23,7 +23,7 @@ COUNTS = (5, 10)
 _FOUR = {"basis": "int4", "values": "int4", "heads": "int4"}
 # Directions of the basis, and the rank kept of each member (0: its own).
 SHARED = ((8, 0), (16, 0), (24, 0), (32, 0), (32, 2), (48, 2), (64, 3), (64, 0))
-SHARED_OF_FEW = ((8, 0), (16, 0), (24, 2), (32, 3))
+SHARED_OF_FEW = ((8, 0), (16, 0), (24, 2), (24, 0), (32, 3), (32, 0), (40, 0), (48, 0), (64, 0), (80, 0))
 HALVES = Setting(32, 32, 0, "float16", "float16", "float16")
 ALONE = (
     (8, "float16", "float16"), (8, "int8", "int8"), (8, "int4", "int4"), (4, "int4", "int4"), (2, "int4", "int4"),

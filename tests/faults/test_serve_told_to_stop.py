@@ -33,8 +33,8 @@ def test_a_job_of_the_embedded_worker_is_given_back_and_ended_by_the_next_proces
         child = _child_of(admin, job_id)
         began = time.monotonic()
         slow.terminate()
-        assert slow.wait(30) == 0, (tmp_path / "slow.log").read_text()[-2000:]
-        assert time.monotonic() - began < 15
+        assert slow.wait(60) == 0, (tmp_path / "slow.log").read_text()[-2000:]
+        assert time.monotonic() - began < 30
         assert not Path(f"/proc/{child}").exists()
     finally:
         if slow.poll() is None:
@@ -51,7 +51,7 @@ def test_a_job_of_the_embedded_worker_is_given_back_and_ended_by_the_next_proces
 
 
 def _wait_for(url: str) -> None:
-    deadline = time.monotonic() + 60
+    deadline = time.monotonic() + 120
     while time.monotonic() < deadline:
         try:
             if httpx.get(url, timeout=2).status_code == 200:
@@ -62,7 +62,7 @@ def _wait_for(url: str) -> None:
 
 
 def _child_of(admin: Api, job_id: str) -> int:
-    deadline = time.monotonic() + 60
+    deadline = time.monotonic() + 120
     while time.monotonic() < deadline:
         note = admin("GET", f"/jobs/{job_id}", expect=200)["progress_note"]
         if note.isdigit():
