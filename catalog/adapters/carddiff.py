@@ -8,6 +8,7 @@ from difflib import SequenceMatcher
 CONTEXT_LINES = 2
 MOST_LINES = 2000
 _MOST_WORDS = 200
+_MOST_PAIRS = 100
 _WORDS = re.compile(r"\s+|[^\s\w]|\w+")
 
 
@@ -39,12 +40,17 @@ def card_difference(before: str, after: str) -> list[Line]:
     is_cut = max(len(old), len(new)) > MOST_LINES
     old, new = old[:MOST_LINES], new[:MOST_LINES]
     lines: list[Line] = []
-    end = 0
+    end = compared = 0
     for group in SequenceMatcher(None, old, new).get_grouped_opcodes(CONTEXT_LINES):
         first = group[0][1]
         lines += _skipped(first - end)
         for kind, a, b, c, d in group:
-            lines += [Line("same", text) for text in old[a:b]] if kind == "equal" else _changed(old[a:b], new[c:d])
+            if kind == "equal":
+                lines += [Line("same", text) for text in old[a:b]]
+                continue
+            is_paired = b - a == d - c and compared + b - a <= _MOST_PAIRS
+            compared += b - a if is_paired else 0
+            lines += _changed(old[a:b], new[c:d], is_paired)
         end = group[-1][2]
     lines += _skipped(len(old) - end)
     return [*lines, Line("skipped", f"only the first {MOST_LINES} lines are compared")] if is_cut else lines
@@ -54,9 +60,9 @@ def _skipped(count: int) -> list[Line]:
     return [Line("skipped", f"{count} equal line{'s' if count > 1 else ''}")] if count > 0 else []
 
 
-def _changed(old: list[str], new: list[str]) -> Iterator[Line]:
-    """What went, then what came; words are compared where as many lines came as went."""
-    pairs = [_words(a, b) for a, b in zip(old, new, strict=True)] if len(old) == len(new) else []
+def _changed(old: list[str], new: list[str], is_paired: bool) -> Iterator[Line]:
+    """What went, then what came; words are compared where as many lines came as went, and not in too many lines."""
+    pairs = [_words(a, b) for a, b in zip(old, new, strict=True)] if is_paired else []
     for at, text in enumerate(old):
         yield Line("removed", text, pairs[at][0] if pairs else (Part(text),))
     for at, text in enumerate(new):

@@ -52,14 +52,13 @@ def compare_base(base: BaseModel, *, most: int = MOST_SETS) -> int:
 
 
 def compare_shapes(shapes: ShapeSet, base: BaseModel) -> BaseFit | None:
-    """The row of one shape set and one base model, compared now where it is not there; None without a shape table."""
+    """The row of one shape set and one base model, compared now (and not saved) where it is not there.
+
+    None without a shape table.
+    """
     found = BaseFit.objects.filter(shapes=shapes, base=base, base_digest=base.shapes_digest).first()
     row = None if found else BaseModelShapes.objects.filter(base=base).first()
-    if found or row is None:
-        return found
-    made = fit_of(shapes, base, row.as_shapes())
-    keep([made])
-    return made
+    return found if found or row is None else fit_of(shapes, base, row.as_shapes())
 
 
 def fit_of(shapes: ShapeSet, base: BaseModel, table: BaseShapes) -> BaseFit:

@@ -6,7 +6,7 @@ from django.db import transaction
 
 from catalog.adapters.models import Revision
 from catalog.bases.models import BaseModel, BaseState
-from catalog.fits.comparing import compare_shapes, request_comparison
+from catalog.fits.comparing import compare_shapes, keep, request_comparison
 from catalog.fits.models import RevisionShapes, ShapeSet
 from kernels.formats.requirements import Requirements
 
@@ -22,8 +22,9 @@ def record_shapes_of(revision: Revision, table: dict[str, Any], *, base: BaseMod
         digest=asked.digest, defaults={"modules": asked.modules, "table": asked.as_dict()}
     )
     RevisionShapes.objects.update_or_create(revision=revision, defaults={"shapes": shapes})
-    if base is not None:
-        compare_shapes(shapes, base)
+    made = compare_shapes(shapes, base) if base is not None else None
+    if made is not None and made.pk is None:
+        keep([made])
     others = BaseModel.objects.filter(state=BaseState.READY).exclude(pk=base.pk if base else 0)
     if is_new and others.exists():
         request_comparison()
