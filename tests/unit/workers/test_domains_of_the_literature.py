@@ -97,7 +97,7 @@ def lora_with_head() -> Files:
 def diffusers_lora() -> Files:
     """A LoRA for the attention of a diffusion model's U-Net, as diffusers writes it."""
     stem = "unet.down_blocks.0.attentions.0.transformer_blocks.0.attn1.to_q"
-    shapes = {f"{stem}.lora_A.weight": (4, WIDTH), f"{stem}.lora_B.weight": (WIDTH, 4)}
+    shapes: dict[str, tuple[int, ...]] = {f"{stem}.lora_A.weight": (4, WIDTH), f"{stem}.lora_B.weight": (WIDTH, 4)}
     return {"pytorch_lora_weights.safetensors": safetensors(shapes)}
 
 
