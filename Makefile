@@ -114,6 +114,10 @@ debian: ## Install the Debian packages of the tests where that is allowed, else 
 messages: $(RUN_STAMP) ## Collect the texts of the pages for a language (TO=de), or compile all catalogues
 	@$(if $(TO),$(VENV) manage.py makemessages -l $(TO) --no-location --no-wrap -i '.venv' -i var -i data -i tests -i build,$(VENV) manage.py compilemessages -i '.venv' -v0)
 
+.PHONY: screenshots
+screenshots: $(DEV_STAMP) debian ## Take the pictures of the README from a hub that `make demo` serves (PORT=8000)
+	@$(VENV) -m tests.browser.screenshots --hub http://127.0.0.1:$(PORT) --people $$(ls -t var/demo/*/people.json | head -1)
+
 .PHONY: lock
 lock: $(DEV_STAMP) ## Pin requirements/*.txt again from requirements/*.in
 	@scripts/lock.sh

@@ -6,38 +6,39 @@ from dataclasses import dataclass
 from typing import Any
 
 from django.utils.translation import gettext, ngettext
+from django.utils.translation import gettext_lazy as _
 
 from catalog.adapters.models import Revision
 
 # Key in ``Revision.facts`` and its title, in the order of the page.
 _FACTS = (
-    ("format", "Format"),
-    ("method_name", "Method"),
-    ("options", "Variants"),
-    ("rank", "Rank"),
-    ("ranks", "Ranks"),
-    ("alpha", "Alpha"),
-    ("scaling", "Scaling"),
-    ("target_modules", "Target modules"),
-    ("modules", "Modules"),
-    ("layers", "Layers"),
-    ("task_type", "Task type"),
-    ("dtypes", "Number types"),
-    ("parameters", "Parameters"),
-    ("heads", "Heads"),
-    ("head_parameters", "Head parameters"),
-    ("saved_parameters", "Other saved parameters"),
-    ("peft_version", "Saved by PEFT"),
+    ("format", _("Format")),
+    ("method_name", _("Method")),
+    ("options", _("Variants")),
+    ("rank", _("Rank")),
+    ("ranks", _("Ranks")),
+    ("alpha", _("Alpha")),
+    ("scaling", _("Scaling")),
+    ("target_modules", _("Target modules")),
+    ("modules", _("Modules")),
+    ("layers", _("Layers")),
+    ("task_type", _("Task type")),
+    ("dtypes", _("Number types")),
+    ("parameters", _("Parameters")),
+    ("heads", _("Heads")),
+    ("head_parameters", _("Head parameters")),
+    ("saved_parameters", _("Other saved parameters")),
+    ("peft_version", _("Saved by PEFT")),
 )
 _CLAIMS = (
-    ("summary", "Summary"),
-    ("base", "Base model"),
-    ("task", "Task"),
-    ("languages", "Languages"),
-    ("license", "Licence"),
-    ("tags", "Tags"),
-    ("training_data", "Training data"),
-    ("citation", "Citation"),
+    ("summary", _("Summary")),
+    ("base", _("Base model")),
+    ("task", _("Task")),
+    ("languages", _("Languages")),
+    ("license", _("Licence")),
+    ("tags", _("Tags")),
+    ("training_data", _("Training data")),
+    ("citation", _("Citation")),
 )
 FACT_TITLES = dict(_FACTS)
 _SEVERITIES = ("error", "warning", "info")
@@ -101,18 +102,18 @@ class Change:
 
 def fact_rows(facts: Mapping[str, Any]) -> list[Row]:
     """What the files say; empty facts are left out."""
-    rows = [Row(title, fact_text(key, facts.get(key)), "from the file") for key, title in _FACTS]
+    rows = [Row(str(title), fact_text(key, facts.get(key)), gettext("from the file")) for key, title in _FACTS]
     return [row for row in rows if row.value and row.value != "0"]
 
 
 def claim_rows(revision: Revision) -> list[Row]:
     """What the uploader says, then what only the card's front matter says; its scores stand apart (``claims_of``)."""
     claims = revision.claims if isinstance(revision.claims, dict) else {}
-    rows = [Row(title, as_text(claims.get(key)), "at push") for key, title in _CLAIMS]
+    rows = [Row(str(title), as_text(claims.get(key)), gettext("at push")) for key, title in _CLAIMS]
     card = claims.get("card")
     if isinstance(card, dict):
         said = [(key, value) for key, value in card.items() if key != "model-index"]
-        rows += [Row(str(key)[:60], as_text(value), "in the card") for key, value in said[:40]]
+        rows += [Row(str(key)[:60], as_text(value), gettext("in the card")) for key, value in said[:40]]
     return [row for row in rows if row.value]
 
 

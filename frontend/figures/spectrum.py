@@ -6,6 +6,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from django.utils.translation import gettext
+
 from frontend.figures.columns import Columns, Point, columns
 from frontend.figures.heat import HeatMap, heat_map
 from frontend.figures.modules import Layer, layers_of, modules_of
@@ -40,8 +42,8 @@ def spectrum_of(
         modules=len(modules),
         heat=heat_map(modules, quantity) if most_cells is None or len(modules) <= most_cells else None,
         layers=layers,
-        norms=columns("Norm of each layer's updates", norms) if has_layers else None,
-        ranks=columns("Mean effective rank of each layer", ranks) if has_layers else None,
+        norms=columns(gettext("Norm of each layer's updates"), norms) if has_layers else None,
+        ranks=columns(gettext("Mean effective rank of each layer"), ranks) if has_layers else None,
     )
 
 

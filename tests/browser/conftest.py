@@ -13,6 +13,7 @@ from selenium.webdriver.common.by import By
 from selenium.webdriver.remote.webelement import WebElement
 from selenium.webdriver.support.ui import WebDriverWait
 
+from tests.browser.flags import FLAGS
 from tests.unit.frontend.conftest import (  # noqa: F401  (fixtures, found by name)
     PASSWORD,
     Catalog,
@@ -23,17 +24,6 @@ from tests.unit.frontend.conftest import (  # noqa: F401  (fixtures, found by na
     quick_passwords,
 )
 
-FLAGS = [
-    "--headless",
-    "--no-sandbox",
-    "--disable-gpu",
-    "--disable-quic",
-    "--no-first-run",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--disable-sync",
-    "--disable-dev-shm-usage",
-]
 WAIT_SECONDS = 10
 
 

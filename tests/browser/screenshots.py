@@ -17,7 +17,7 @@ from selenium import webdriver
 from selenium.webdriver.common.by import By
 from selenium.webdriver.support.ui import WebDriverWait
 
-from tests.browser.conftest import FLAGS
+from tests.browser.flags import FLAGS
 
 QUALITY = 82
 WAIT_SECONDS = 10
