@@ -88,10 +88,10 @@ def _meant(query: SearchQuery, viewer: Actor) -> Iterator[Meant]:
 
 
 def _respelled(query: SearchQuery) -> Iterator[Meant]:
-    for field in WORD_FILTERS:
+    for field in (*WORD_FILTERS, "fits"):
         values = str(getattr(query, field)).split(ANY_OF) if getattr(query, field) else []
         for place, value in enumerate(values):
-            for like in values_like(field, value) if field not in ("namespace", "license") else []:
+            for like in values_like("base" if field == "fits" else field, value) if field != "namespace" else []:
                 changed = ANY_OF.join([*values[:place], like, *values[place + 1 :]])
                 yield Meant(value, like, replace(query, **_changed(field, changed)))
     words = query.text.split()
