@@ -7,7 +7,7 @@ from urllib.parse import urlencode
 from django.http import QueryDict
 from django.utils.translation import gettext, gettext_lazy
 
-from catalog.reviews.queue import Counts, QueueFilter
+from catalog.reviews.queue import MOST_COUNTED, Counts, QueueFilter
 
 FIELDS = ("show", "namespace", "priority", "kind", "sort")
 _SHOWS = {
@@ -48,13 +48,22 @@ def address(path: str, wanted: QueueFilter, **more: str) -> str:
     return f"{path}?{urlencode(query)}" if query else path
 
 
+def _number(count: int) -> str:
+    return f"{MOST_COUNTED - 1}+" if count >= MOST_COUNTED else str(count)
+
+
 def form_context(path: str, wanted: QueueFilter, counts: Counts, namespaces: list[str]) -> dict[str, Any]:
     """Tabs with their counts, and what each select offers."""
     return {
         "wanted": wanted,
         "query": urlencode(wanted.as_query()),
         "tabs": [
-            (title, address(path, replace(wanted, show=show)), counts.by_show.get(show, 0), show == wanted.show)
+            (
+                title,
+                address(path, replace(wanted, show=show)),
+                _number(counts.by_show.get(show, 0)),
+                show == wanted.show,
+            )
             for show, title in _SHOWS.items()
         ],
         "selects": [

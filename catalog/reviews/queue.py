@@ -8,6 +8,7 @@ from django.db.models import Q
 from catalog.accounts.models import User
 from catalog.accounts.querysets import Actor
 from catalog.adapters.models import Revision
+from catalog.counting import bounded
 from catalog.errors import InvalidInput, NotFound
 from catalog.paging import Page, after, page_of
 from catalog.reviews.models import Case, Priority
@@ -27,6 +28,8 @@ ORDERS: dict[str, tuple[str, ...]] = {
     "oldest": ("entered_at", "id"),
     "newest": ("-entered_at", "-id"),
 }
+MOST_COUNTED = 1000
+MOST_TOLD = 100
 PRIORITIES = {priority.name.lower(): priority for priority in Priority}
 
 
@@ -66,7 +69,7 @@ class QueueFilter:
 
 @dataclass(frozen=True)
 class Counts:
-    """What a viewer is told of on every page: what he may decide, what of it is his, what came back to him."""
+    """What a viewer may decide, what of it is his, what came back to him; each counted to ``MOST_COUNTED`` at most."""
 
     waiting: int = 0
     mine: int = 0
@@ -93,17 +96,20 @@ def counts_of(viewer: Actor) -> Counts:
     """How much of each there is; nothing for strangers."""
     if not viewer.is_authenticated:
         return Counts()
-    found = {show: _shown(viewer, show).count() for show in SHOWS}
-    back = Case.objects.pushed_by(viewer).returned().count()
+    found = {show: min(bounded(_shown(viewer, show), MOST_COUNTED), MOST_COUNTED) for show in SHOWS}
+    back = min(bounded(Case.objects.pushed_by(viewer).returned(), MOST_COUNTED), MOST_COUNTED)
     return Counts(found["waiting"], found["mine"], back, found)
 
 
 def waiting_for(viewer: Actor) -> int:
-    """How many revisions wait for ``viewer``: for his decision, or for his next push."""
+    """How many revisions wait for ``viewer``: for his decision, or for his next push; ``MOST_TOLD`` stands for more.
+
+    Every page asks it, so it looks at no more rows than it tells.
+    """
     if not viewer.is_authenticated:
         return 0
-    back = Case.objects.pushed_by(viewer).returned().count()
-    return Case.objects.decidable_by(viewer).count() + back
+    found = bounded(Case.objects.decidable_by(viewer), MOST_TOLD)
+    return min(found + bounded(Case.objects.pushed_by(viewer).returned(), MOST_TOLD), MOST_TOLD)
 
 
 def following(viewer: User, case: Case | None, wanted: QueueFilter) -> Case | None:

@@ -12,7 +12,7 @@ from django.utils.translation import gettext, ngettext_lazy
 
 from catalog.adapters.models import Revision
 from catalog.evaluations.models import Evaluation
-from catalog.reviews.queue import waiting_for
+from catalog.reviews.queue import MOST_TOLD, waiting_for
 from catalog.search.listed import Listed
 from catalog.search.models import SearchEntry
 
@@ -186,8 +186,9 @@ def file_url(revision: Revision, ref: str, path: str) -> str:
 
 
 @register.simple_tag(takes_context=True)
-def waiting_count(context: dict[str, Any]) -> int:
-    """How many revisions wait for the viewer: for his decision, or back from a reviewer who asked for changes."""
+def waiting_count(context: dict[str, Any]) -> str:
+    """How many revisions wait for the viewer, for his decision or for his next push; empty for none."""
     request = context.get("request")
     user = getattr(request, "user", None)
-    return waiting_for(user) if user is not None else 0
+    found = waiting_for(user) if user is not None else 0
+    return f"{MOST_TOLD - 1}+" if found >= MOST_TOLD else str(found or "")

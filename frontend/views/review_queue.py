@@ -19,7 +19,7 @@ from catalog.jobs.models import Job
 from catalog.reviews.handling import assign, prioritise
 from catalog.reviews.queue import counts_of, read_queue, reviewed_namespaces, revisions_named
 from catalog.reviews.services import Outcome, decide_many, for_each
-from catalog.reviews.statistics import review_statistics
+from catalog.reviews.statistics import pace
 from frontend.queue_form import address, form_context, read_filter
 
 PAGE_ROWS = 50
@@ -53,7 +53,7 @@ def queue(request: HttpRequest) -> HttpResponse:
             "can_decide": wanted.show in ("waiting", "mine", "free"),
             "dead": list(dead.order_by("-created_at")[:MOST_DEAD]),
             "dead_count": dead.count(),
-            "statistics": review_statistics(user),
+            "statistics": pace(user),
         },
     )
 
