@@ -94,7 +94,7 @@ def named(rows: list[Any]) -> Counts:
 
 def _grouped(facet: str, rows: str) -> str:
     if column := _WORDS.get(facet):
-        return f"SELECT '{facet}', word.value, COUNT(*) FROM {rows}, {_cut(column)} GROUP BY 2"
+        return f"SELECT '{facet}', word.value, COUNT(*) FROM {rows}, {_cut(column)} WHERE word.value <> '' GROUP BY 2"
     value = _VALUES[facet].format(weight=_weight())
     present = f"SELECT {value} AS value FROM {rows}"
     cast = f"CAST(value AS {'text' if connection.vendor == 'postgresql' else 'TEXT'})"

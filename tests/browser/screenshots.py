@@ -37,8 +37,8 @@ class Shot:
 
 SHOTS = (
     Shot("home", "/"),
-    Shot("search", "/search?q=languages"),
-    Shot("search-phone", "/search?q=languages", PHONE),
+    Shot("search", "/search?q=lang:de"),
+    Shot("search-phone", "/search?q=lang:de", PHONE),
     Shot("adapter", "/search", follow=".entries .name"),
     Shot("review", "/review/", follow="main .name", who="reviewer"),
 )

@@ -59,3 +59,12 @@ def test_pages_and_styles_are_compressed_and_the_api_is_left_to_the_proxy(catalo
 def test_every_page_has_one_search_box(published, stranger):
     for path in ("/", "/search", "/tasks/", "/team/ner-de", "/base-models/"):
         assert stranger.get(path).content.decode().count('id="q"') == 1, path
+
+
+def test_what_names_no_language_and_no_task_is_in_no_list(catalog, published, stranger):
+    catalog.push(catalog.writer, "writer/silent", languages=[], task="")
+    for path in ("/", "/languages/", "/tasks/", "/search"):
+        response = stranger.get(path)
+        assert response.status_code == 200
+        assert 'href="/languages/"></' not in response.content.decode()
+    assert "writer/silent" in stranger.get("/").content.decode()
