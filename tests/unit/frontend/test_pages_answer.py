@@ -59,6 +59,13 @@ def test_the_front_page_of_a_filled_hub_shows_the_newest(published, stranger):
     assert "hubclient base-model add" not in text
 
 
+def test_the_front_page_counts_no_language_where_none_was_said(catalog, stranger):
+    catalog.push(catalog.writer, "team/silent", approve=catalog.owner, languages=[], task="")
+    text = stranger.get("/").content.decode()
+    assert "team/silent" in text
+    assert 'id="by-language"' not in text
+
+
 @pytest.mark.parametrize(
     ("path", "status", "code"),
     [
