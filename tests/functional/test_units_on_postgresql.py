@@ -43,6 +43,12 @@ FILES = {
     ),
     "families": ("hub/test_families.py",),
     "derivations": ("catalog/test_derivations.py", "catalog/test_derived_gate.py", "hub/test_derivation_requests.py"),
+    "what fits, base models": (
+        "catalog/test_fits.py",
+        "catalog/test_counts_of_bases.py",
+        "hub/test_fits_and_differences.py",
+        "frontend/test_base_page.py",
+    ),
     "search and pages": (
         "catalog/test_compiled_queries.py",
         "catalog/test_paging.py",
