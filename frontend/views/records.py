@@ -49,8 +49,10 @@ def record_page(request: HttpRequest, source: str, path: str) -> HttpResponse:
     claims = record.claims
     context = {
         "record": record,
-        "versions": [(row, urlsplit(row.url).hostname if row.url else "") for row in versions[:MOST_VERSIONS]],
+        "versions": [(row, _host(row.url)) for row in versions[:MOST_VERSIONS]],
         "unseen_versions": max(0, len(versions) - MOST_VERSIONS),
+        "link": record.link if _host(record.link) else "",
+        "author_url": claims.get("author_url") if _host(claims.get("author_url")) else "",
         "base": find_base(record.base_name) if record.base_name else None,
         "task": find_task(record.task),
         "method": find_method(record.method),
@@ -69,3 +71,12 @@ def _plainly(value: Any) -> str:
     if isinstance(value, list):
         return ", ".join(map(_plainly, value))
     return str(value).lower() if isinstance(value, bool) else str(value)
+
+
+def _host(address: Any) -> str:
+    """The host of a web address; empty for anything that is none, of which no link is made."""
+    try:
+        parts = urlsplit(address) if isinstance(address, str) else None
+    except ValueError:
+        return ""
+    return (parts.hostname or "") if parts and parts.scheme in ("http", "https") else ""

@@ -51,7 +51,7 @@ PAYLOADS = (
 _ITS_OWN = re.compile(
     r"(^|_)(name|folded|username|password|state|status|kind|role|code|digest|sha256|hash|prefix|id|key|queue|method|"
     r"algorithm|harness|metric|visibility|verdict|decision|action|version|token|number|device|origin|form|recipe|cause|"
-    r"format|storage|host|fence|scope|scopes|relation|architecture|model_type|task|labels|head|text|field|split|path)$"
+    r"format|storage|host|fence|scope|scopes|relation|architecture|model_type|task|labels|head|text|field|split|path|source)$"
 )
 # Values inside of JSON that pages take for their own words.
 _OWN_KEYS = re.compile(

@@ -6,17 +6,21 @@ from selenium.webdriver.common.by import By
 
 from catalog.accounts.models import User
 from catalog.adapters.models import Revision
+from catalog.collections.changing import add_items, change_item
+from catalog.collections.services import create_collection
 from catalog.evaluations.models import Evaluation, Uncertainty
 from catalog.evaluations.withdrawing import withdraw_set
 from catalog.jobs.heartbeats import beat
 from catalog.jobs.models import Job
 from catalog.jobs.services import claim, fail, submit
+from catalog.records.importing import import_entries
 from catalog.similarity.models import Fingerprint
 from kernels.similarity.sketching import SKETCH_VERSION
 from tests.unit.catalog.factories import make_namespace, make_user
 from tests.unit.catalog.families import make_family
 from tests.unit.catalog.kept_bases import keep_basis
 from tests.unit.catalog.measuring import make_set, measure
+from tests.unit.catalog.test_import_adapterhub import ENTRY, lines
 from tests.unit.frontend.derived import merged, removed  # noqa: F401  (a fixture, found by name)
 from tests.unit.frontend.measured import COSTS, ROWS, right
 from tests.unit.frontend.trained_here import learnt  # noqa: F401  (a fixture, found by name)
@@ -73,6 +77,10 @@ FIXED = (
     "/review/statistics",
     "/review/rules/team",
     "/audit",
+    "/collections/",
+    "/collections/new",
+    "/records/",
+    "/search?q=is:elsewhere",
 )
 
 
@@ -148,8 +156,20 @@ def long_adapter(catalog):
     return catalog.push(catalog.writer, f"team/{LONG}", "1.0.0", card=card, report=report, summary="s" * 300)
 
 
+def collected(catalog, folder):
+    """A record whose words are as long as they may be, and a collection that holds it; their pages."""
+    versions = [{**ENTRY["versions"][0], "version": f"v{LONG[1:]}", "description": LONG}]
+    said = {"id": f"ukp/{LONG}", "base_model": LONG, "author": LONG, "versions": versions, "stars": LONG, "task": LONG}
+    import_entries(lines(folder, {**ENTRY, **said, "description": LONG * 3}))
+    made = create_collection(catalog.owner, full_name=f"team/c{LONG[1:]}", summary="s" * 300, description=LONG)
+    add_items(catalog.owner, made, ["team/ner-de", f"records/adapterhub/ukp/{LONG}"], note=LONG * 2, message=LONG)
+    change_item(catalog.owner, made, "team/ner-de", position=2, note=LONG)
+    page = f"/collections/{made}"
+    return [page, f"{page}/edit", f"{page}/diff?from=1&to=3", f"/records/adapterhub/ukp/{LONG}"]
+
+
 @pytest.fixture
-def paths(catalog, published, pending, measured, merged, family, learnt):  # noqa: F811
+def paths(catalog, published, pending, measured, merged, family, learnt, tmp_path):  # noqa: F811
     """One address of each kind of page, with names as long as they may be."""
     long = long_adapter(catalog)
     pending = Revision.objects.get(pk=pending.pk)
@@ -158,6 +178,7 @@ def paths(catalog, published, pending, measured, merged, family, learnt):  # noq
     look_closer(catalog, measured)
     return [
         *FIXED,
+        *collected(catalog, tmp_path),
         f"/team/{LONG}",
         f"/jobs/{pending.validation_job_id}",
         f"/jobs/{dead_letter(pending)}",
