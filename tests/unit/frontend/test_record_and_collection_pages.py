@@ -118,3 +118,10 @@ def test_the_api_keeps_collections_and_shows_records(catalog, published, record,
     }
     words = json.loads(stranger.get("/api/v1/taxonomy").content)
     assert {"tasks", "domains", "modalities", "methods", "languages", "licenses"} == set(words)
+
+
+def test_what_names_no_language_is_counted_under_none(record, stranger):
+    for address in ("/", "/languages/", "/tasks/", "/search"):
+        answer = stranger.get(address)
+        assert answer.status_code == 200, address
+        assert 'href="/languages/"><span class="tile' not in answer.content.decode()
