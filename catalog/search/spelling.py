@@ -4,22 +4,44 @@ import difflib
 import re
 from collections import Counter
 
+from django.db import ProgrammingError, connection
+
+from catalog.search.deadlines import TookTooLong, within
 from catalog.search.known_words import kept, known_words
 from catalog.search.models import SearchEntry
+from catalog.search.totals import is_large
 
 _NEAR = 0.75
 _SPELLED_FIELDS = ("base", "method", "task", "domain", "tag", "language", "architecture")
 _NAMED_ENTRIES = 20_000
 _WORD = re.compile(r"[^\W\d_]{3,}")
 _MOST_LETTERS = 40
+_MILLISECONDS = 200
+_BY_TRIGRAMS = (
+    "SELECT value FROM search_facetcount WHERE facet = %s AND folded %% %s AND folded <> %s"
+    " ORDER BY similarity(folded, %s) DESC, count DESC LIMIT %s"
+)
 
 
 def values_like(field: str, value: str, most: int = 2) -> list[str]:
     """Values of a filter that are spelled nearly like ``value``, or named so, the most frequent of equals first."""
     folded = value.casefold()[:_MOST_LETTERS]
     forms = {form: word.value for word in reversed(known_words(field)) for form in _forms(word.forms) if word.count}
-    found = difflib.get_close_matches(folded, _alike(folded, forms), n=most * 2, cutoff=_NEAR)
-    return list(dict.fromkeys(forms[form] for form in found if forms[form].casefold() != folded))[:most]
+    close = difflib.get_close_matches(folded, _alike(folded, forms), n=most * 2, cutoff=_NEAR)
+    found = list(dict.fromkeys(forms[form] for form in close if forms[form].casefold() != folded))
+    return (found or _rare_values_like(field, folded, most))[:most]
+
+
+def _rare_values_like(field: str, folded: str, most: int) -> list[str]:
+    """The same among values that are too many to keep in memory, where PostgreSQL has trigrams of them."""
+    if connection.vendor != "postgresql" or not is_large():
+        return []
+    try:
+        with within(_MILLISECONDS), connection.cursor() as cursor:
+            cursor.execute(_BY_TRIGRAMS, [field, folded, folded, folded, most])
+            return [value for (value,) in cursor.fetchall()]
+    except (TookTooLong, ProgrammingError):  # the database has no pg_trgm
+        return []
 
 
 def words_like(word: str, most: int = 2) -> list[str]:

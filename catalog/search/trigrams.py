@@ -12,7 +12,7 @@ _INDEX = "search_values_trigrams"
 def make_trigram_index(connection: BaseDatabaseWrapper) -> bool:
     """Make what is missing of extension and index. Returns False where the database has no pg_trgm and gets none.
 
-    Without it nothing is proposed for a word that nobody knows.
+    Without it only frequent values are proposed for a word that nobody knows.
     """
     if connection.vendor != "postgresql":
         return False

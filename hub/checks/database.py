@@ -29,12 +29,12 @@ def check_invalid_indexes(databases: Sequence[str] | None = None, **kwargs: Any)
 
 @register(Tags.database)
 def check_trigrams(databases: Sequence[str] | None = None, **kwargs: Any) -> list[CheckMessage]:
-    """hub.W011: PostgreSQL without pg_trgm proposes nothing for a mistyped word."""
+    """hub.W011: PostgreSQL without pg_trgm proposes only frequent values for a mistyped one."""
     if not _postgres(databases) or _ask(databases, _HAS_TRIGRAMS):
         return []
     return [
         Warning(
-            "the extension pg_trgm is not in the database: the search proposes nothing for a mistyped word",
+            "the extension pg_trgm is not in the database: the search proposes only frequent values for a mistyped one",
             hint="As a superuser of that database: CREATE EXTENSION pg_trgm; then `manage.py search_indexes`.",
             id="hub.W011",
         )

@@ -5,12 +5,16 @@ import time
 import pytest
 from django.contrib.auth.models import AnonymousUser
 from django.db import connection
+from django.utils import timezone
 
 from catalog.search import known_words
 from catalog.search.alternatives import alternatives
 from catalog.search.deadlines import TookTooLong, within
 from catalog.search.language import parse
+from catalog.search.models import FacetCount, FacetState
 from catalog.search.parts import written
+from catalog.search.spelling import values_like
+from catalog.search.totals import SMALL
 from tests.unit.frontend.conftest import catalog, quick_passwords
 
 __all__ = ["catalog", "quick_passwords"]
@@ -75,3 +79,15 @@ def test_a_statement_ends_when_its_time_is_over_and_the_connection_goes_on(db):
     with connection.cursor() as cursor:
         cursor.execute("SELECT 1")
         assert cursor.fetchone() == (1,)
+
+
+@pytest.mark.skipif(connection.vendor != "postgresql", reason="trigrams are of PostgreSQL")
+def test_values_too_many_to_keep_in_memory_are_found_by_their_trigrams(db, monkeypatch):
+    with connection.cursor() as cursor:
+        cursor.execute("CREATE EXTENSION IF NOT EXISTS pg_trgm")
+    FacetState.objects.update_or_create(pk=1, defaults={"entries": SMALL + 1, "counted_at": timezone.now()})
+    FacetCount.objects.create(facet="tag", value="Jurisprudence", folded="jurisprudence", count=1)
+    monkeypatch.setattr(known_words, "_MOST_VALUES", 0)
+    assert values_like("tag", "jurispridence") == ["Jurisprudence"]
+    assert values_like("tag", "jurisprudence") == [], "that is no other word"
+    assert values_like("base", "jurispridence") == []
