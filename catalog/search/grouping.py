@@ -62,7 +62,7 @@ def counted(entries: QuerySet[SearchEntry], facets: tuple[str, ...], *, most: in
         ranked = f"{_grouped(facet, 'hits')} ORDER BY 3 DESC, 2 LIMIT {int(most)}"
         parts.append(f"SELECT * FROM ({ranked}) AS {facet}_counts")
     with connection.cursor() as cursor:
-        first = f"WITH found AS MATERIALIZED ({sql}), hits AS MATERIALIZED (SELECT * FROM found LIMIT {int(limit)})"
+        first = f"WITH found AS MATERIALIZED ({sql}), hits AS NOT MATERIALIZED (SELECT * FROM found LIMIT {int(limit)})"
         cursor.execute(f"{first} {' UNION ALL '.join(parts)}", parameters)
         return named(cursor.fetchall())
 

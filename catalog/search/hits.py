@@ -14,12 +14,14 @@ from django.db.models import BooleanField, Exists, F, OuterRef, Q, QuerySet, Sub
 
 from catalog.access.querysets import granted, origins_seen
 from catalog.accounts.querysets import Actor, visible_through
+from catalog.counting import remembered
 from catalog.search.conditions import COLUMNS, one_of, other_conditions, values_of
 from catalog.search.fields import Among, Match
 from catalog.search.models import SearchEntry, SearchTerms
 from catalog.search.query import SearchQuery
 from catalog.search.terms import Atom, Terms, needed, words_asked
 from catalog.search.tokens import label
+from catalog.search.totals import counted_before
 
 MOST_HITS = 10_000
 """So many are collected where words were asked for: counts and facets are exact up to here."""
@@ -57,8 +59,13 @@ class Hits:
         if not self._narrow.required or (not self.terms.required and len(self._columns) < 2):
             return None
         most = MOST_HITS if words_asked(self.query) else MOST_FILTERED
-        ids = ids_of(self.in_index(), most + 1)
-        return ids if len(ids) <= most else None
+
+        def collect() -> list[int] | None:
+            ids = ids_of(self.in_index(), most + 1)
+            return ids if len(ids) <= most else None
+
+        # That there are too many is believed for a minute: the facets of a page need not ask again.
+        return remembered(("hits", self._narrow, self.viewer.pk), collect, lambda ids: ids is None)
 
     def in_index(self) -> QuerySet[SearchTerms]:
         """Rows of the word index, for what only it knows and for the filters that it knows too."""
@@ -80,10 +87,20 @@ class Hits:
         return self.by_columns().filter(pk__in=self.in_index().values("pk"))
 
     def count(self, most: int) -> int:
-        """How many there are, and no further than one more than ``most``."""
-        if self.found is None and self.terms.required and not self._others:
-            return min(len(ids_of(self.in_index(), most + 1)), most + 1)
+        """How many there are, and no further than one more than ``most``, which is not above ``MOST_HITS``."""
+        if self.found is None and not self._others:
+            if words_asked(self.query):
+                return most + 1
+            if self.terms.required:
+                return len(ids_of(self.in_index(), most + 1))
+            if not self.terms and self._has_many(most):
+                return most + 1
         return self.entries().order_by()[: most + 1].count()
+
+    def _has_many(self, most: int) -> bool:
+        """Whether the only filter, or none, was counted before to have more than so many that everybody sees."""
+        asked = [(name, getattr(self.query, name)) for name in COLUMNS if getattr(self.query, name)]
+        return len(asked) <= 1 and counted_before(*(asked[0] if asked else ("", ""))) > most
 
     def by_columns(self) -> QuerySet[SearchEntry]:
         """What the columns alone decide."""

@@ -62,10 +62,7 @@ def _page_of_everything(sort: str, viewer: Actor, *, cursor: str | None, limit: 
         return list(map(Listed._make, rows))
 
     def count(most: int) -> int:
-        def find() -> int:
-            return bounded(matching(_EVERYTHING, viewer), most)
-
-        return remembered((_EVERYTHING, viewer.pk), find, lambda counted: counted > most)
+        return remembered((_EVERYTHING, viewer.pk), lambda: Hits(_EVERYTHING, viewer).count(most), lambda n: n > most)
 
     return page_from(fetch, count, list_name(SearchEntry, order_of(sort)), cursor=cursor, limit=limit)
 

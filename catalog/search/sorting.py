@@ -11,6 +11,7 @@ from catalog.search.conditions import scored_on
 from catalog.search.fields import Among
 from catalog.search.hits import Hits, ids_of
 from catalog.search.models import SearchEntry, SearchTerms
+from catalog.search.sampling import most_downloaded
 from catalog.search.terms import Atom, Terms, words_asked
 
 MOST_RANKED = 1_000
@@ -52,19 +53,25 @@ def sorted_hits(hits: Hits) -> Sorted:
         return Sorted(on_set.annotate(merit=F("scores__merit")), order)
     asked = words_asked(query)
     if query.sort == "relevance" and asked:
-        best = ids_of(entries.order_by(*SORTS["downloads"]), MOST_RANKED)
+        best = _most_downloaded(hits, entries)
         ranked = SearchEntry.objects.filter(Among("pk", best)) if best else SearchEntry.objects.none()
         return Sorted(ranked.annotate(merit=_words_in_head(asked)), order)
     order = SORTS["downloads"] if query.sort == "relevance" else order
     return Sorted(entries.annotate(merit=NO_MERIT), order)
 
 
-def _words_in_head(asked: list[Atom]) -> Any:
+def _most_downloaded(hits: Hits, entries: QuerySet[SearchEntry]) -> list[int]:
+    if hits.found is not None:
+        return ids_of(entries.order_by(*SORTS["downloads"]), MOST_RANKED)
+    sample = most_downloaded(hits, MOST_RANKED)
+    return ids_of(hits.by_columns().filter(Among("pk", sample)), MOST_RANKED) if sample else []
+
+
+def _words_in_head(asked: list[tuple[Atom, ...]]) -> Any:
     """How many of the words stand in the name, the task or the tags."""
     merit: Combinable = Value(0)
     row = SearchTerms.objects.filter(entry=OuterRef("pk"))
-    for atom in asked:
-        terms = Terms(((atom,),), is_head=True)
-        has = Exists(row.filter(terms__match=terms))
+    for group in asked:
+        has = Exists(row.filter(terms__match=Terms((group,), is_head=True)))
         merit = merit + Case(When(has, then=Value(1)), default=Value(0))
     return merit

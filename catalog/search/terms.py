@@ -6,8 +6,10 @@ from dataclasses import dataclass
 from catalog.search.query import ANY_OF, SearchQuery, Term
 from catalog.search.tokens import label, words_of
 
-_SHORTEST_BEGINNING = 4
-"""A word of so many letters stands for every word that begins with it: ``decision`` finds ``decisions``."""
+_ENDINGS = ("s", "es", "e", "n", "en")
+_SHORTEST = 4
+"""A word of so many letters stands for its other numbers too, in the languages that write them with ``_ENDINGS``."""
+_BEGINNING = "*"
 
 INDEXED_ONLY = ("text", "phrase", "tag", "language")
 """What no column of an entry knows."""
@@ -56,15 +58,15 @@ class Terms:
         return f"{found} NOT ({' OR '.join(atom.on_sqlite() for atom in self.excluded)})" if self.excluded else found
 
 
-def words_asked(query: SearchQuery) -> list[Atom]:
-    """The words and phrases that must occur."""
+def words_asked(query: SearchQuery) -> list[tuple[Atom, ...]]:
+    """The words and phrases that must occur, each with what counts as the same."""
     found = [_word(word) for word in query.text.split()] + [_phrase(phrase) for phrase in query.phrases]
-    return [atom for atom in found if atom is not None]
+    return [group for group in found if group]
 
 
 def needed(query: SearchQuery) -> Terms:
     """What only the index can answer."""
-    required: list[tuple[Atom, ...]] = [(atom,) for atom in words_asked(query)]
+    required = words_asked(query)
     for name in ("tag", "language"):
         if value := getattr(query, name):
             required.append(_labels(name, value))
@@ -81,18 +83,25 @@ def needed(query: SearchQuery) -> Terms:
 def _group(term: Term) -> tuple[Atom, ...]:
     if term.name in ("tag", "language"):
         return _labels(term.name, term.value)
-    atom = _word(term.value) if term.name == "text" else _phrase(term.value)
-    return (atom,) if atom else ()
+    return _word(term.value) if term.name == "text" else _phrase(term.value)
 
 
-def _word(text: str) -> Atom | None:
+def _word(text: str) -> tuple[Atom, ...]:
+    """``decisions`` finds ``decision`` and the other way round; ``decis*`` finds whatever begins so."""
     words = tuple(words_of(text))
-    return Atom(words, len(words[-1]) >= _SHORTEST_BEGINNING) if words else None
+    if len(words) != 1 or text.endswith(_BEGINNING):
+        return (Atom(words, text.endswith(_BEGINNING)),) if words else ()
+    (word,) = words
+    same = [word]
+    if len(word) >= _SHORTEST and word.isalpha():
+        same += [word + ending for ending in _ENDINGS]
+        same += [word.removesuffix(ending) for ending in _ENDINGS if len(word) - len(ending) >= _SHORTEST]
+    return tuple(Atom((one,)) for one in dict.fromkeys(same))
 
 
-def _phrase(text: str) -> Atom | None:
+def _phrase(text: str) -> tuple[Atom, ...]:
     words = tuple(words_of(text))
-    return Atom(words) if words else None
+    return (Atom(words),) if words else ()
 
 
 def _labels(name: str, values: str) -> tuple[Atom, ...]:

@@ -64,6 +64,14 @@ def totals(most: int) -> Counts | None:
     return found
 
 
+def counted_before(facet: str, value: str) -> int:
+    """How many entries that everybody sees carry a value, as counted last; without a facet all of them, else 0."""
+    if not facet:
+        return FacetState.objects.filter(pk=1).values_list("entries", flat=True).first() or 0
+    found = FacetCount.objects.filter(facet=facet, folded=value.casefold()).values_list("count", flat=True)
+    return max(found, default=0)
+
+
 def _write(counts: dict[tuple[str, str], int]) -> None:
     known = {(row.facet, row.value): row for row in FacetCount.objects.all().iterator()}
     gone = [row.pk for key, row in known.items() if key not in counts]
