@@ -95,7 +95,9 @@ def _word(text: str) -> tuple[Atom, ...]:
     same = [word]
     if len(word) >= _SHORTEST and word.isalpha():
         same += [word + ending for ending in _ENDINGS]
-        same += [word.removesuffix(ending) for ending in _ENDINGS if len(word) - len(ending) >= _SHORTEST]
+        # Only a vowel before it makes an n an ending: not that of a word mistyped.
+        ends = [ending for ending in _ENDINGS if word.endswith(ending) and (ending != "n" or word.endswith("en"))]
+        same += [word.removesuffix(ending) for ending in ends if len(word) - len(ending) >= _SHORTEST]
     return tuple(Atom((one,)) for one in dict.fromkeys(same))
 
 
