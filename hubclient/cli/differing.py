@@ -10,6 +10,7 @@ import typer
 from .. import output
 from .options import AsJson, HubUrl, open_hub
 
+_MOST_TENSORS = 5
 _WORDS = {"fits": "fits", "differs": "does not fit", "unknown": "may fit or not:"}
 
 
@@ -32,13 +33,13 @@ def why(
         output.emit_json(found)
         return
     output.say(f"{_named(found['revision'])} {_WORDS[found['verdict']]} {_base(found['base_model'])}")
-    if not found["findings"]:
-        output.say(f"  {found['reason']}")
-    for row in found["findings"]:
-        output.say(f"  {row['message']}", f"    tensor {row['tensor']}")
-        output.say(f"    needed {_shape(row['expected'])}, in the file {_shape(row['received'])}")
-    if found["findings_left_out"]:
-        output.note(f"{found['findings_left_out']} more tensors do not fit")
+    findings = found["findings"]
+    output.say(f"  {findings[0]['message'] if findings else found['reason']}")
+    shown = ((row["tensor"], _shape(row["expected"]), _shape(row["received"])) for row in findings[:_MOST_TENSORS])
+    output.table(("tensor", "needed", "in the file"), shown)
+    left = found["unmatched_tensors"] - _MOST_TENSORS
+    if left > 0:
+        output.note(f"{left} more tensors do not fit; --json names the first 20")
     rows = list(_instead(found["nearest"]))
     if rows:
         output.say("Fits instead:")
