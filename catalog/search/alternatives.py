@@ -1,19 +1,20 @@
 """For a query that finds nothing: which filter to drop, and what may have been meant."""
 
+import time
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from typing import Any
 
 from catalog.accounts.querysets import Actor
-from catalog.counting import bounded
 from catalog.search.deadlines import TookTooLong, within
+from catalog.search.hits import Hits
 from catalog.search.parts import Part, parts_of
-from catalog.search.queries import matching
 from catalog.search.query import ANY_OF, WORD_FILTERS, SearchQuery
 from catalog.search.spelling import values_like, words_like
 
 COUNT_LIMIT = 1000
 _MILLISECONDS = 200
+"""For one count; for all that drop a condition, and again for all that are spelled otherwise, three times as long."""
 _MOST_PARTS = 8
 _MOST_MEANT = 3
 _MOST_TRIED = 8
@@ -52,7 +53,8 @@ def alternatives(query: SearchQuery, viewer: Actor) -> Alternatives:
     InvalidInput for a filter that nobody knows, as a search does.
     """
     parts = [*_single_words(query), *(part for part in parts_of(query) if part.field != "text")][:_MOST_PARTS]
-    counted = [(part, count) for part in parts if (count := _count(part.rest, viewer)) is not None and count]
+    until = _soon()
+    counted = [(part, count) for part in parts if (count := _count(part.rest, viewer, until))]
     counted.sort(key=lambda row: -row[1])
     without = [Without(part, min(count, COUNT_LIMIT), count <= COUNT_LIMIT) for part, count in counted]
     return Alternatives(without, list(_meant(query, viewer)))
@@ -65,24 +67,29 @@ def _single_words(query: SearchQuery) -> Iterator[Part]:
         yield Part("text", word, word, replace(query, text=others))
 
 
-def _count(query: SearchQuery, viewer: Actor) -> int | None:
+def _soon() -> float:
+    return time.monotonic() + 3 * _MILLISECONDS / 1000
+
+
+def _count(query: SearchQuery, viewer: Actor, until: float) -> int | None:
     """How many it finds, one more than the limit at most; None where that takes too long to say."""
-    if query == replace(SearchQuery(), sort=query.sort):
+    left = round((until - time.monotonic()) * 1000)
+    if left <= 0 or query == replace(SearchQuery(), sort=query.sort):
         return None
     try:
-        with within(_MILLISECONDS):
-            return bounded(matching(query, viewer), COUNT_LIMIT)
+        with within(min(left, _MILLISECONDS)):
+            return Hits(query, viewer).count(COUNT_LIMIT)
     except TookTooLong:
         return None
 
 
 def _meant(query: SearchQuery, viewer: Actor) -> Iterator[Meant]:
     """Those of the likely spellings that find something."""
-    given = 0
+    given, until = 0, _soon()
     for tried, one in enumerate(_respelled(query)):
         if given == _MOST_MEANT or tried == _MOST_TRIED:
             return
-        if _count(one.query, viewer):
+        if _count(one.query, viewer, until):
             given += 1
             yield one
 
