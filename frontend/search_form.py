@@ -175,14 +175,19 @@ def facet_groups(query: SearchQuery, found: Facets) -> list[FacetGroup]:
 
 
 def _words(query: SearchQuery, name: str, rows: list[FacetValue]) -> list[FacetLink]:
-    known = {row.value.casefold() for row in rows}
-    chosen = [value for value in str(getattr(query, name, "")).split(ANY_OF) if value.casefold() in known]
+    """The values that were counted, before them those that are chosen and too rare to be among them."""
+    counts = {row.value.casefold(): row.count for row in rows}
+    asked = [value for value in str(getattr(query, name, "")).split(ANY_OF) if value]
+    # A base model may be asked for by a part of its name: choosing one of those found then narrows.
+    chosen = [value for value in asked if name != "base" or value.casefold() in counts]
+    rare = [value for value in chosen if value.casefold() not in counts]
     links = []
-    for row in rows:
-        others = [other for other in chosen if other.casefold() != row.value.casefold()]
+    for value in [*rare, *(row.value for row in rows)]:
+        others = [other for other in chosen if other.casefold() != value.casefold()]
         is_chosen = len(others) < len(chosen)
-        changed: dict[str, Any] = {name: ANY_OF.join(others if is_chosen else [*others, row.value])}
-        links.append(FacetLink(row.value, row.count, is_chosen, search_url(replace(query, **changed))))
+        changed: dict[str, Any] = {name: ANY_OF.join(others if is_chosen else [*others, value])}
+        url = search_url(replace(query, **changed))
+        links.append(FacetLink(value, counts.get(value.casefold(), 0), is_chosen, url))
     return links
 
 

@@ -101,3 +101,9 @@ def test_what_people_type_is_escaped(published, stranger):
 def test_a_nul_in_the_address_of_a_page_is_dropped(published, stranger):
     assert stranger.get("/team/ner%00-de").status_code == 200
     assert stranger.get("/team/%00").status_code == 404
+
+
+def test_a_chosen_value_stands_first_among_the_others_even_where_too_few_carry_it(published, stranger):
+    text = html.unescape(stranger.get("/search?task=summarization").content.decode())
+    assert re.search(r'class="chosen" aria-current="true"><span class="value" title="summarization">✓ ', text)
+    assert 'title="token-classification"' in text
