@@ -78,7 +78,10 @@ def pace(viewer: Actor, *, weeks: int = 12) -> Pace:
 
     def find() -> Pace:
         seconds = decided.values_list("waited_seconds", flat=True).iterator(chunk_size=5000)
-        return Pace(_waited(seconds), reviewed.waiting().aggregate(oldest=Min("entered_at"))["oldest"])
+        return Pace(
+            _waited(waited for waited in seconds if waited is not None),
+            reviewed.waiting().aggregate(oldest=Min("entered_at"))["oldest"],
+        )
 
     return remembered(
         ("pace of reviews", connection.alias, viewer.pk, weeks), find, lambda found: found.waited.count > _MANY
@@ -97,6 +100,8 @@ def _statistics(reviewed: CaseQuerySet, weeks: int) -> Statistics:
     # One pass over two numbers and a word of each: SQLite has no function for percentiles.
     rows = _decided(reviewed, first).values_list("closed_at", "waited_seconds", "decision")
     for closed_at, seconds, decision in rows.iterator(chunk_size=5000):
+        if closed_at is None or seconds is None:  # excluded already; types do not know
+            continue
         by_week[min((closed_at - first).days // 7, weeks - 1)].append(seconds)
         decisions[decision] += 1
     open_cases = reviewed.waiting().aggregate(count=Count("pk"), oldest=Min("entered_at"))
