@@ -175,7 +175,7 @@ def facet_groups(query: SearchQuery, found: Facets) -> list[FacetGroup]:
 
 
 def _words(query: SearchQuery, name: str, rows: list[FacetValue]) -> list[FacetLink]:
-    """The values that were counted, before them those that are chosen and too rare to be among them."""
+    """The values that were counted; before them those that are chosen, the ones too rare to be counted too."""
     counts = {row.value.casefold(): row.count for row in rows}
     asked = [value for value in str(getattr(query, name, "")).split(ANY_OF) if value]
     # A base model may be asked for by a part of its name: choosing one of those found then narrows.
@@ -188,7 +188,7 @@ def _words(query: SearchQuery, name: str, rows: list[FacetValue]) -> list[FacetL
         changed: dict[str, Any] = {name: ANY_OF.join(others if is_chosen else [*others, value])}
         url = search_url(replace(query, **changed))
         links.append(FacetLink(value, counts.get(value.casefold(), 0), is_chosen, url))
-    return links
+    return sorted(links, key=lambda link: not link.is_chosen)
 
 
 def _ranges(query: SearchQuery, name: str, rows: list[FacetValue]) -> list[FacetLink]:
