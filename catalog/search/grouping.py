@@ -104,8 +104,8 @@ def _grouped(facet: str, rows: str) -> str:
 def _cut(column: str) -> str:
     if connection.vendor == "postgresql":
         return f"unnest(string_to_array(trim(hits.{column}), ' ')) AS word (value)"
-    quoted = f"replace(replace(trim(hits.{column}), '\\', '\\\\'), '\"', '\\\"')"
-    return f"json_each('[\"' || replace({quoted}, ' ', '\",\"') || '\"]') AS word"
+    # Quoted first, so that nothing in a word ends the list; the blanks between words then cut it.
+    return f"json_each('[' || replace(json_quote(trim(hits.{column})), ' ', '\",\"') || ']') AS word"
 
 
 def _weight() -> str:
