@@ -76,6 +76,15 @@ class Browser:
         metrics = {"width": width, "height": height, "deviceScaleFactor": 1, "mobile": width < 500}
         self.driver.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", metrics)
 
+    def forget(self) -> None:
+        """Drop what was cached, as if somebody came for the first time."""
+        self.driver.execute_cdp_cmd("Network.clearBrowserCache", {})
+
+    def weight(self) -> int:
+        """Bytes that the page and all that it needs took on their way here; what was cached took none."""
+        entries = "[...performance.getEntriesByType('navigation'), ...performance.getEntriesByType('resource')]"
+        return int(self.driver.execute_script(f"return {entries}.reduce((sum, one) => sum + one.transferSize, 0)"))
+
     def complaints(self) -> list[str]:
         """Errors of the console since the last call; a violated content policy is one of them."""
         return [row["message"] for row in self.driver.get_log("browser") if row["level"] == "SEVERE"]

@@ -26,6 +26,7 @@ from tests.unit.frontend.measured import COSTS, ROWS, right
 from tests.unit.frontend.trained_here import learnt  # noqa: F401  (a fixture, found by name)
 
 WIDTHS = (360, 1280)
+MOST_BYTES = 100_000
 LONG = "w" * 96
 # Pages of the small catalog whose address is known beforehand.
 FIXED = (
@@ -199,8 +200,12 @@ def test_pages_fit_a_phone_and_a_desk_and_ask_only_their_own_hub(browser, paths)
         if path == "/login/":
             browser.driver.delete_all_cookies()
             browser.sign_in("owner")
+        if width == WIDTHS[0]:
+            browser.forget()
         browser.open(path)
         browser.find("main h1")
+        weight = browser.weight()
+        assert weight <= MOST_BYTES, f"{path} takes {weight} bytes"
         wide = browser.driver.execute_script("return document.documentElement.scrollWidth")
         assert wide <= width, f"{path} is {wide} pixels wide at {width}"
         assert browser.complaints() == [], path
