@@ -26,7 +26,8 @@ from tests.unit.frontend.measured import COSTS, ROWS, right
 from tests.unit.frontend.trained_here import learnt  # noqa: F401  (a fixture, found by name)
 
 WIDTHS = (360, 1280)
-MOST_BYTES = 100_000
+# Of all that a page needs the first time, styles and scripts uncompressed; a reviewer's screen holds more.
+MOST_BYTES, MOST_BYTES_OF_A_REVIEW = 100_000, 130_000
 LONG = "w" * 96
 # Pages of the small catalog whose address is known beforehand.
 FIXED = (
@@ -205,7 +206,8 @@ def test_pages_fit_a_phone_and_a_desk_and_ask_only_their_own_hub(browser, paths)
         browser.open(path)
         browser.find("main h1")
         weight = browser.weight()
-        assert weight <= MOST_BYTES, f"{path} takes {weight} bytes"
+        most = MOST_BYTES_OF_A_REVIEW if path.startswith("/review/") else MOST_BYTES
+        assert weight <= most, f"{path} takes {weight} bytes"
         wide = browser.driver.execute_script("return document.documentElement.scrollWidth")
         assert wide <= width, f"{path} is {wide} pixels wide at {width}"
         assert browser.complaints() == [], path
