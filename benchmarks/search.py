@@ -3,7 +3,7 @@
 import argparse
 import tempfile
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TypeVar
@@ -68,8 +68,8 @@ def _measure_one(name: str, server: Postgres, asked: argparse.Namespace) -> None
         record(f"Search: {name} (`make bench-search`)", [*lines, *table])
 
 
-def _rows(server: Postgres, url: str, asked: argparse.Namespace) -> list[Found]:
-    """Every case with the answers of one client and of four."""
+def _rows(server: Postgres, url: str, asked: argparse.Namespace) -> Iterator[Found]:
+    """Every case with the answers of one client and of four; the pages come last."""
     with tempfile.TemporaryDirectory() as folder:
         variables = environment(DATABASE_URL=url)
         is_sqlite = url.startswith("sqlite")
@@ -82,9 +82,9 @@ def _rows(server: Postgres, url: str, asked: argparse.Namespace) -> list[Found]:
         def pages(seed: int) -> list[Case]:
             return _chosen(page_cases(asked.rows, asked.count, seed=seed, adapters=adapters), asked.part)
 
-        found = _measured(services, variables, port=0)
+        yield from _measured(services, variables, port=0)
         with Gunicorn(Path(folder), DATABASE_URL=url) as web:
-            return found + _measured(pages, variables, port=web.port)
+            yield from _measured(pages, variables, port=web.port)
 
 
 def _measured(make: Callable[[int], list[Case]], variables: dict[str, str], *, port: int) -> list[Found]:
