@@ -7,7 +7,7 @@ from django.db import models
 from django.db.models import Exists, OuterRef, Q
 
 from catalog.access.querysets import granted, origins_seen
-from catalog.accounts.querysets import REVIEW_ROLES, Actor, is_staff, namespaces_of, visible_through
+from catalog.accounts.querysets import Actor, visible_through
 from catalog.names import fold, split_full_name
 
 if TYPE_CHECKING:
@@ -78,15 +78,6 @@ class RevisionQuerySet(models.QuerySet["Revision", "Revision"]):
         live = self.filter(adapter__deleted_at=None, adapter__namespace__deleted_at=None)
         seen = live.filter(visible_through(actor, "adapter__namespace", Q(state__in=OPEN_STATES) & shared))
         return seen.filter(origins_seen(actor, "pk", is_derived="is_derived"))
-
-    def awaiting_review_by(self, actor: Actor) -> "RevisionQuerySet":
-        """Pending revisions that the actor's role lets him decide."""
-        pending = self.filter(state="pending", adapter__deleted_at=None)
-        if is_staff(actor):
-            return pending
-        if not actor.is_authenticated:
-            return pending.none()
-        return pending.filter(adapter__namespace_id__in=namespaces_of(actor, roles=REVIEW_ROLES))
 
     def for_display(self) -> "RevisionQuerySet":
         """With everything that a page or an API answer shows, in a few queries."""

@@ -8,6 +8,7 @@ from catalog.adapters.publication import (
     publish_revision,
     record_verdict,
     reject_revision,
+    return_revision,
     unyank_version,
     yank_version,
 )
@@ -15,14 +16,14 @@ from catalog.adapters.queries import get_revision
 from catalog.adapters.services import create_adapter, update_adapter
 from catalog.errors import Conflict, DomainError, InvalidInput, NotFound, NotPermitted
 from catalog.removals.withdrawing import delete_adapter
-from catalog.reviews.models import AuditEvent, Review
+from catalog.reviews.models import AuditEvent, Case, Review
 from catalog.reviews.services import decide
 from catalog.search.models import SearchEntry
 from tests.unit.catalog.factories import ACCEPTED, REFUSED, accept, make_namespace, make_user, publish, push
 
 pytestmark = pytest.mark.django_db
 
-STATES = ("validating", "invalid", "pending", "rejected", "published", "yanked", "withdrawn")
+STATES = ("validating", "invalid", "pending", "rejected", "returned", "published", "yanked", "withdrawn")
 
 
 @pytest.fixture
@@ -47,6 +48,8 @@ def bring_to(state: str, owner) -> Revision:
     record_verdict(revision, inspection=REFUSED if state == "invalid" else ACCEPTED, base=None)
     if state == "rejected":
         reject_revision(revision, actor=owner, reason="no")
+    if state == "returned":
+        return_revision(revision, actor=owner, reason="state the data")
     if state in ("published", "yanked", "withdrawn"):
         publish_revision(revision, actor=owner)
     if state == "yanked":
@@ -63,6 +66,7 @@ ACTIONS = {
     "refuse": lambda revision, owner: record_verdict(revision, inspection=REFUSED, base=None),
     "approve": lambda revision, owner: decide(owner, revision, decision="approve"),
     "reject": lambda revision, owner: decide(owner, revision, decision="reject", reason="no"),
+    "ask": lambda revision, owner: decide(owner, revision, decision="ask_changes", reason="state the data"),
     "yank": lambda revision, owner: yank_version(owner, revision.adapter, "1.0.0", reason="wrong"),
     "unyank": lambda revision, owner: unyank_version(owner, revision.adapter, "1.0.0"),
 }
@@ -75,6 +79,7 @@ TRANSITIONS = {
         "invalid": "not_reviewable",
         "pending": "published",
         "rejected": "already_decided",
+        "returned": "already_decided",
         "published": "already_decided",
         "yanked": "already_decided",
         "withdrawn": "not_reviewable",
@@ -84,6 +89,17 @@ TRANSITIONS = {
         "invalid": "not_reviewable",
         "pending": "rejected",
         "rejected": "already_decided",
+        "returned": "already_decided",
+        "published": "already_decided",
+        "yanked": "already_decided",
+        "withdrawn": "not_reviewable",
+    },
+    "ask": {
+        "validating": "not_reviewable",
+        "invalid": "not_reviewable",
+        "pending": "returned",
+        "rejected": "already_decided",
+        "returned": "already_decided",
         "published": "already_decided",
         "yanked": "already_decided",
         "withdrawn": "not_reviewable",
@@ -93,6 +109,7 @@ TRANSITIONS = {
         "invalid": "not_found",
         "pending": "not_published",
         "rejected": "not_found",
+        "returned": "not_found",
         "published": "yanked",
         "yanked": "yanked",
         "withdrawn": "not_published",
@@ -102,6 +119,7 @@ TRANSITIONS = {
         "invalid": "not_found",
         "pending": "not_published",
         "rejected": "not_found",
+        "returned": "not_found",
         "published": "published",
         "yanked": "published",
         "withdrawn": "not_published",
@@ -165,7 +183,7 @@ class TestReviewing:
         revision = bring_to("pending", owner)
         make_user("stranger")
         seen = {
-            name: list(Revision.objects.awaiting_review_by(user(name)))
+            name: [case.revision for case in Case.objects.decidable_by(user(name))]
             for name in ("owner", "reviewer", "writer", "reader", "stranger")
         }
         assert seen == {"owner": [revision], "reviewer": [revision], "writer": [], "reader": [], "stranger": []}
@@ -174,7 +192,7 @@ class TestReviewing:
 class TestVersions:
     """A refusal frees the version, a publication burns it for ever."""
 
-    @pytest.mark.parametrize("state", ["invalid", "rejected"])
+    @pytest.mark.parametrize("state", ["invalid", "rejected", "returned"])
     def test_a_refusal_frees_the_version(self, owner, state):
         bring_to(state, owner)
         assert push(owner, {"README.md": b"other"}, version="1.0.0").version.name == "1.0.0"
