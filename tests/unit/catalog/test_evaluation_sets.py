@@ -169,7 +169,9 @@ class TestNames:
         with pytest.raises(NotPermitted):
             add_revision(reader, revision.evaluation_set, read_manifest(MANIFEST), {"test": sent(json_lines(ROWS))})
         assert EvaluationSet.objects.count() == 1
-        assert list(AuditEvent.objects.order_by("pk").values_list("action", flat=True)) == ["create", "add_rows"]
+        assert list(
+            AuditEvent.objects.filter(subject__contains="/").order_by("pk").values_list("action", flat=True)
+        ) == ["create", "add_rows"]
 
 
 def test_sets_are_found_by_words_harness_task_and_language(owner):

@@ -268,6 +268,9 @@ def test_everything_that_changes_what_people_rely_on_is_written_down(owner):
     delete_adapter(owner, adapter)
     rows = AuditEvent.objects.order_by("id").values_list("actor", "action", "before", "after", "note")
     assert list(rows) == [
+        ("owner", "set_member", "", "writer", "writer"),
+        ("owner", "set_member", "", "reviewer", "reviewer"),
+        ("owner", "set_member", "", "reader", "reader"),
         ("reviewer", "publish", "pending", "published", "good"),
         ("owner", "yank", "published", "yanked", "wrong labels"),
         ("writer", "unyank", "yanked", "published", ""),
