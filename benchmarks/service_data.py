@@ -24,13 +24,13 @@ LANGUAGES = (
 )
 TASKS = (
     "text-generation text-classification token-classification question-answering summarization translation"
-    " sentence-similarity fill-mask feature-extraction zero-shot-classification text-to-image image-to-text"
-    " image-classification automatic-speech-recognition text-to-speech audio-classification object-detection"
+    " sts fill-mask sentence-embedding zero-shot-classification text-to-image image-captioning"
+    " image-classification speech-recognition text-to-speech audio-classification object-detection"
     " image-segmentation visual-question-answering document-question-answering image-to-image text-to-video"
-    " tabular-classification tabular-regression table-question-answering text-ranking depth-estimation"
-    " image-feature-extraction mask-generation video-classification text-to-audio audio-to-audio"
+    " tabular-classification tabular-regression table-question-answering reranking depth-estimation"
+    " image-feature-extraction image-segmentation video-classification text-to-audio audio-to-audio"
     " voice-activity-detection keypoint-detection reinforcement-learning robotics time-series-forecasting graph-ml"
-    " unconditional-image-generation zero-shot-image-classification zero-shot-object-detection image-to-video"
+    " text-to-image zero-shot-image-classification zero-shot-object-detection image-to-video"
     " image-text-to-text audio-text-to-text any-to-any"
 )
 ARCHITECTURES = "llama qwen2 mistral gemma2 bert roberta xlm-roberta t5 phi3 deepseek_v3 whisper vit"
