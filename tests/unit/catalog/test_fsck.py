@@ -201,4 +201,4 @@ def test_an_entry_that_the_release_before_wrote_gets_its_words(owner):
     assert codes() == ["entry_differs"]
     assert codes(is_repairing=True) == ["entry_differs"]
     assert codes() == []
-    assert SearchText.objects.get(entry__adapter__name="ner").text.startswith("lab/ner")
+    assert "an adapter" in SearchText.objects.get(entry__adapter__name="ner").text
