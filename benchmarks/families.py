@@ -11,6 +11,7 @@ from pathlib import Path
 from benchmarks.families_chart import Series, draw
 from benchmarks.families_forms import Form, Forms, Setting, load_member
 from benchmarks.families_tasks import Task, tasks
+from benchmarks.families_training import RANK
 from benchmarks.machine import calibration, machine, record
 
 REPOSITORY = Path(__file__).resolve().parents[1]
@@ -107,7 +108,9 @@ def _curve(chosen: Sequence[Task], folders: Sequence[Path], room: Path, *, quick
 
 
 def _settings(count: int, *, is_all: bool) -> list[Setting]:
-    shared = [Setting(k, k, rank, **_FOUR) for k, rank in (SHARED if is_all else SHARED_OF_FEW)]
+    # Beyond the sum of all ranks nothing is left to share.
+    asked = [(k, rank) for k, rank in (SHARED if is_all else SHARED_OF_FEW) if k <= RANK * count]
+    shared = [Setting(k, k, rank, **_FOUR) for k, rank in asked]
     if not is_all:
         return shared
     alone = [Setting(0, 0, rank, "float16", values, heads) for rank, values, heads in ALONE]
