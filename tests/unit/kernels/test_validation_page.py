@@ -5,9 +5,17 @@ from __future__ import annotations
 import ast
 import re
 from pathlib import Path
+from typing import Any
+
+from kernels.formats import requirements
 
 REPOSITORY = Path(__file__).resolve().parents[3]
 ROW = re.compile(r"^\| `(\w+)` \| (error|warning|info) \| .+ \| .+ \|$", re.MULTILINE)
+
+
+def _named(part: ast.Constant | ast.Name) -> Any:
+    """A literal, or what the constant of that name is."""
+    return getattr(requirements, part.id, None) if isinstance(part, ast.Name) else part.value
 
 
 def _codes_in_source() -> dict[str, set[str]]:
@@ -20,7 +28,7 @@ def _codes_in_source() -> dict[str, set[str]]:
                 continue
             if node.func.id not in ("FormatError", "Finding") or not node.args:
                 continue
-            literals = [part.value for part in ast.walk(node.args[0]) if isinstance(part, ast.Constant)]
+            literals = [_named(part) for part in ast.walk(node.args[0]) if isinstance(part, ast.Constant | ast.Name)]
             code = literals[0] if literals else None
             if isinstance(code, str):
                 severity = "error" if node.func.id == "FormatError" else node.args[1].value  # type: ignore[attr-defined]
