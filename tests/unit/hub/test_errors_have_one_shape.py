@@ -118,8 +118,13 @@ def test_bad_filters_are_refused(owner, query):
 
 
 @pytest.mark.parametrize(
-    "query", ["rank_min=" + "9" * 40, "q=%00", "q=" + "x" * 3000, "namespace=%F0%9F%98%80", "base=@"]
+    ("query", "code"), [("rank_min=" + "9" * 40, "invalid_input"), ("q=" + "x" * 3000, "invalid_query")]
 )
+def test_numbers_and_texts_beyond_all_measure_are_refused(owner, query, code):
+    assert_error(client_of(owner).get(f"{API}/adapters?{query}"), 400, code)
+
+
+@pytest.mark.parametrize("query", ["q=%00", "namespace=%F0%9F%98%80", "base=@"])
 def test_odd_filters_find_nothing_and_break_nothing(owner, query):
     assert client_of(owner).get(f"{API}/adapters?{query}").json()["results"] == []
 
