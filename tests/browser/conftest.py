@@ -69,7 +69,9 @@ class Browser:
         self.find("#username").send_keys(username)
         self.find("#password").send_keys(PASSWORD)
         self.find("main button").click()
-        self.wait(lambda driver: username in driver.find_element(By.CSS_SELECTOR, ".who").text)
+        # One look at the document that is there: an element found in the one that is just leaving cannot be asked.
+        shown = "return document.querySelector('.who')?.textContent ?? ''"
+        self.wait(lambda driver: username in driver.execute_script(shown))
 
     def resize(self, width: int, height: int = 800) -> None:
         """Give the page a viewport of exactly this width in CSS pixels."""

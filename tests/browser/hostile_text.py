@@ -58,9 +58,9 @@ _OWN_KEYS = re.compile(
     r"^(format|method|method_name|verdict|severity|code|kind|state|metric|name|digest|id|device|dtype|started|"
     r"declared_from|source|fact|harness|scheme|form|task|language|adapter|base|version|revision|set|commit.*|type)$"
 )
-# Words between blanks, of one line whoever wrote them.
-_WORDS = ("languages", "tags")
 _OWN_APPS = ("contenttypes", "sessions", "auth", "admin")
+# Columns that the hub writes of words that it has checked, between blanks.
+_OWN_COLUMNS = {"search.searchentry.languages", "search.searchentry.tags"}
 
 
 def poison_every_text() -> dict[str, int]:
@@ -79,10 +79,6 @@ def poison_every_text() -> dict[str, int]:
     return written
 
 
-# Columns that the hub writes of words that it has checked, between blanks.
-_OWN_COLUMNS = {"search.searchentry.languages", "search.searchentry.tags"}
-
-
 def _is_typed(field: Any) -> bool:
     if f"{field.model._meta.label_lower}.{field.name}" in _OWN_COLUMNS:
         return False
@@ -94,8 +90,6 @@ def _is_typed(field: Any) -> bool:
 def _poisoned(field: Any, value: Any, payloads: Iterator[str]) -> Any:
     if isinstance(field, models.JSONField):
         return _inside(value, payloads)
-    if field.name in _WORDS:
-        return f" {_fitting(payloads, 100)} "
     if not field.max_length:
         # A text without an end holds the whole corpus: as lines of Markdown, one paragraph each.
         return "\n\n".join(PAYLOADS)
