@@ -102,8 +102,7 @@ def record_gate(job: Job, outcome: dict[str, Any]) -> dict[str, Any]:
         reason = _objection(score, limits, _shown(on))
         one.fit.scores = [score if row["job"] == str(job.pk) else row for row in one.fit.scores]
         if reason:
-            one.fit.state = FitState.WAITING if one.fit.is_projected else FitState.UNCOMPRESSED
-            one.fit.reason, one.fit.blob = reason[:500], None
+            one.fit.state, one.fit.reason, one.fit.blob = _kept_out(one.fit), reason[:500], None
         one.fit.save()
         counts["uncompressed" if reason else "measured"] += 1
     is_settled = basis.state == BasisState.WAITING and not _waits(basis)
@@ -113,13 +112,18 @@ def record_gate(job: Job, outcome: dict[str, Any]) -> dict[str, Any]:
 
 
 def abandon_gate(job: Job, error: dict[str, Any]) -> None:
-    """The job ended badly: a basis that waited for it failed; what was projected onto a ready one waits for a refit."""
+    """The job ended badly: a basis that waited for it failed; a ready one gives its members out whole."""
     abandon_basis(job.payload["basis_id"], error)
     told = f"it could not be measured: {error.get('detail', '')}"
     for fit in Fit.objects.filter(pk__in=[int(pk) for pk in job.payload["fits"]], state=FitState.COMPRESSED):
-        fit.state, fit.reason, fit.blob = FitState.WAITING, told[:500], None
+        fit.state, fit.reason, fit.blob = _kept_out(fit), told[:500], None
         fit.scores = [row if row["job"] != str(job.pk) else row | {"error": _short(error)} for row in fit.scores]
         fit.save()
+
+
+def _kept_out(fit: Fit) -> FitState:
+    """What was fitted already gains nothing by the next basis; what was only projected may."""
+    return FitState.WAITING if fit.is_projected else FitState.UNCOMPRESSED
 
 
 def refuse_revival(job: Job) -> None:

@@ -18,13 +18,15 @@ def notice_measured(evaluation_ids: Iterable[str]) -> list[Job]:
     A member is given out as it is until its score is there. Call it in the transaction that keeps the evaluations.
     """
     found = Evaluation.objects.filter(pk__in=list(evaluation_ids), state=EvaluationState.MEASURED)
-    rows = found.exclude(revision=None).select_related("set_revision")
+    sets: dict[int, set[SetRevision]] = defaultdict(set)
+    for row in found.exclude(revision=None).select_related("set_revision"):
+        sets[row.revision_id].add(row.set_revision)
+    fits = Fit.objects.filter(revision__in=list(sets), state=FitState.COMPRESSED, basis__state=BasisState.READY)
     waiting: dict[tuple[Basis, SetRevision], list[Fit]] = defaultdict(list)
-    for row in rows:
-        fits = Fit.objects.filter(revision=row.revision_id, state=FitState.COMPRESSED, basis__state=BasisState.READY)
-        for fit in fits.filter(basis__family__current=F("basis")).select_related("basis__family__namespace"):
-            if not any(_is_of(score, row.set_revision) for score in fit.scores):
-                waiting[fit.basis, row.set_revision].append(fit)
+    for fit in fits.filter(basis__family__current=F("basis")).select_related("basis__family__namespace"):
+        for on in sets[fit.revision_id]:
+            if not any(_is_of(score, on) for score in fit.scores):
+                waiting[fit.basis, on].append(fit)
     return [job for (basis, on), fits in waiting.items() for job in request_gate(basis, fits, on=on)]
 
 

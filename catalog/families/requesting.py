@@ -92,6 +92,7 @@ def merged(own: dict[str, Any], given: dict[str, Any]) -> dict[str, Any]:
         kept = {name: value for name, value in kept.items() if name not in SIZES}
     if given.get("method", kept.get("method")) != kept.get("method"):
         kept.pop("clusters", None)
+        kept.pop("member_rank", None)
     return {**kept, **given}
 
 

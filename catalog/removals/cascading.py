@@ -6,7 +6,6 @@ A generation is marked before its children are looked for. A job that is just ke
 
 from collections.abc import Iterable
 from dataclasses import dataclass, field
-from typing import Any
 
 from django.utils import timezone
 
@@ -29,8 +28,6 @@ class Withdrawn:
 
     revisions: list[Revision] = field(default_factory=list)
     bases: list[Basis] = field(default_factory=list)
-    refits: list[dict[str, Any]] = field(default_factory=list)
-    """The bases that were asked for in place of those."""
 
     def withdrawals(self) -> list[Withdrawal]:
         """The row of each."""

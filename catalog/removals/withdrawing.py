@@ -91,7 +91,7 @@ def _refitted(done: Withdrawn, what: str) -> Withdrawn:
     """The other members' compressed pulls shall not wait for somebody to think of it."""
     lost = [basis for basis in done.bases if basis.state in (BasisState.READY, BasisState.WAITING)]
     bare = Family.objects.filter(pk__in=[basis.family_id for basis in lost], current=None).select_related("namespace")
-    done.refits = refit_families(bare, reason=f"without {what}, which was withdrawn")
+    refit_families(bare, reason=f"without {what}, which was withdrawn")
     return done
 
 

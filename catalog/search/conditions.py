@@ -16,7 +16,7 @@ from catalog.search.models import EntryScore
 from catalog.search.query import MARKS, NUMBER_FILTERS, SearchQuery
 from catalog.search.terms import INDEXED_ONLY, each_of
 from catalog.taxonomy.domains import find_domain
-from catalog.taxonomy.tasks import canonical_task
+from catalog.taxonomy.tasks import with_kinds
 
 NOTHING = Q(pk__in=[])
 COLUMNS = {
@@ -40,14 +40,17 @@ _RANGED = {"rank": "rank", "size": "size_bytes", "gain": "gain"}
 
 
 def values_of(name: str, values: str) -> list[Any]:
-    """What a column holds for the values of a word filter: ids of base models and namespaces, else folded words."""
+    """What a column holds for the values of a word filter: ids of base models and namespaces, else folded words.
+
+    A task stands for its kinds too: ``token-classification`` finds what names ``ner``.
+    """
     if name == "base":
         return [pk for value in each_of(values) for pk in bases_meant(value)]
     if name == "namespace":
         folded = [fold(value) for value in each_of(values)]
         return list(Namespace.objects.filter(folded__in=folded).values_list("pk", flat=True))
     if name == "task":
-        return [canonical_task(value) for value in each_of(values)]
+        return list(dict.fromkeys(kind for value in each_of(values) for kind in with_kinds(value)))
     if name == "domain":
         return [found.id if (found := find_domain(value)) else value.casefold() for value in each_of(values)]
     return [value.casefold() for value in each_of(values)]

@@ -76,9 +76,3 @@ def with_kinds(text: str) -> tuple[str, ...]:
 def path_of(task: Task) -> tuple[Task, ...]:
     """From the broadest task down to this one."""
     return (*path_of(get_task(task.parent)), task) if task.parent else (task,)
-
-
-def modality_of(text: str) -> str:
-    """``image,text>text`` for a known task: what goes in and what comes out; empty for an unknown one."""
-    found = find_task(text)
-    return f"{','.join(found.inputs)}>{','.join(found.outputs)}" if found else ""

@@ -119,6 +119,8 @@ QUERIES = {
     "method:dora,ia3": lambda a: a.method in ("dora", "ia3"),
     "-method:lora": lambda a: a.method != "lora",
     "task:summarization lang:fr": lambda a: a.task == "summarization" and "fr" in a.languages,
+    "task:text2text-generation": lambda a: a.task == "summarization",
+    "-task:text2text-generation lang:en": lambda a: a.task != "summarization" and "en" in a.languages,
     "lang:de": lambda a: any(tag.split("-")[0] == "de" for tag in a.languages),
     "lang:de-CH": lambda a: "de-CH" in a.languages,
     "lang:de lang:fr": lambda a: a.name == "team/ner-ch",

@@ -137,6 +137,29 @@ def test_a_score_that_comes_later_is_repeated_on_the_compressed_form(measured_fa
     assert [len(job.payload["fits"]) for job in Job.objects.filter(kind="gate_basis").order_by("created_at")] == [2, 1]
 
 
+def test_a_late_gate_that_cannot_measure_keeps_the_basis_and_gives_the_member_out_whole(
+    measured_family, settings, tmp_path
+):
+    basis = compressed(measured_family, rank=12)
+    while supervise(queue="gpu"):
+        pass
+    request_evaluations(
+        measured_family.created_by,
+        adapters=["lab/mood-3"],
+        evaluation_set="lab/mood",
+        settings={"efficiency": False},
+    )
+    assert supervise(queue="gpu"), "the evaluation"
+    settings.HUB_BASE_WEIGHTS_DIR = str(tmp_path / "elsewhere")
+    assert supervise(queue="gpu"), "the gate"
+    basis.refresh_from_db()
+    assert basis.state == BasisState.READY
+    fits = {fit.revision.adapter.name: fit for fit in basis.fits.select_related("revision__adapter")}
+    assert (fits["mood-3"].state, fits["mood-3"].blob) == (FitState.UNCOMPRESSED, None)
+    assert "it could not be measured" in fits["mood-3"].reason
+    assert [fits[name].state for name in ("mood-1", "mood-2")] == [FitState.COMPRESSED] * 2
+
+
 def test_a_gate_that_cannot_measure_fails_the_basis_and_leaves_nothing(measured_family, settings, tmp_path):
     basis = compressed(measured_family, rank=12)
     settings.HUB_BASE_WEIGHTS_DIR = str(tmp_path / "elsewhere")
@@ -184,6 +207,18 @@ def test_enough_waiting_members_ask_for_the_next_basis_by_themselves():
     assert supervise(queue="cpu")
     waiting = Basis.objects.get(state=BasisState.WAITING)
     assert (waiting.number, waiting.reason) == (2, "1 members waited for it")
+
+
+@pytest.mark.parametrize(
+    ("own", "method"),
+    [({"rank": 6, "member_rank": 4}, "jd_diag"), ({"method": "clustered", "rank": 6, "clusters": 2}, "jd_full")],
+)
+def test_another_method_drops_the_settings_of_the_family_that_it_does_not_know(own, method):
+    owner = make_user("owner", is_admin=True)
+    make_namespace(owner)
+    family = make_wide_family(owner, options=own)
+    options = request_basis(owner, family, options={"method": method}).recipe["options"]
+    assert (options["method"], options["rank"]) == (method, 6)
 
 
 def test_a_refit_by_the_hub_itself_is_made_as_the_basis_before():
