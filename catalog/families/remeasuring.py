@@ -19,8 +19,9 @@ def notice_measured(evaluation_ids: Iterable[str]) -> list[Job]:
     """
     found = Evaluation.objects.filter(pk__in=list(evaluation_ids), state=EvaluationState.MEASURED)
     sets: dict[int, set[SetRevision]] = defaultdict(set)
-    for row in found.exclude(revision=None).select_related("set_revision"):
-        sets[row.revision_id].add(row.set_revision)
+    for row in found.select_related("set_revision"):
+        if row.revision_id is not None:
+            sets[row.revision_id].add(row.set_revision)
     fits = Fit.objects.filter(revision__in=list(sets), state=FitState.COMPRESSED, basis__state=BasisState.READY)
     waiting: dict[tuple[Basis, SetRevision], list[Fit]] = defaultdict(list)
     for fit in fits.filter(basis__family__current=F("basis")).select_related("basis__family__namespace"):
