@@ -18,6 +18,7 @@ FILES = {
         "catalog/test_who_sees_what.py",
         "catalog/test_accounts.py",
         "catalog/test_blobs.py",
+        "catalog/test_audit_log.py",
     ),
     "access, withdrawal, removal": (
         "catalog/test_access.py",

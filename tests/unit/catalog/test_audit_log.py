@@ -2,11 +2,14 @@
 
 import pytest
 from django.contrib.auth.models import AnonymousUser
+from django.core.management import call_command
+from django.db import IntegrityError, connection, transaction
 from django.utils import timezone
 
 from catalog.accounts.models import User
 from catalog.accounts.services import set_member, update_namespace
 from catalog.errors import InvalidInput
+from catalog.reviews.append_only import unguarded
 from catalog.reviews.audit import AuditFilter, actions_of, read_log
 from catalog.reviews.models import AuditEvent
 from catalog.reviews.services import decide
@@ -75,6 +78,59 @@ def test_no_line_is_changed_or_deleted(owner):
     ):
         with pytest.raises(TypeError, match="append-only"):
             attempt()
+
+
+@pytest.mark.parametrize(
+    "statement",
+    [
+        "UPDATE reviews_auditevent SET note = 'nothing happened'",
+        "DELETE FROM reviews_auditevent WHERE action = 'reject'",
+        "INSERT INTO reviews_auditevent SELECT * FROM reviews_auditevent WHERE true"
+        " ON CONFLICT (id) DO UPDATE SET note = 'nothing happened'",
+        "INSERT OR REPLACE INTO reviews_auditevent SELECT * FROM reviews_auditevent",
+        "TRUNCATE reviews_auditevent",
+    ],
+)
+def test_the_database_itself_refuses_to_change_a_line(owner, statement):
+    of_one_database = {"INSERT OR": "sqlite", "TRUNCATE ": "postgresql"}.get(statement[:9], connection.vendor)
+    if connection.vendor != of_one_database:
+        pytest.skip(f"only {of_one_database} knows this statement")
+    before = list(AuditEvent.objects.order_by("pk").values())
+    with (
+        pytest.raises(IntegrityError, match="append-only"),
+        transaction.atomic(),
+        connection.cursor() as cursor,
+    ):
+        cursor.execute(statement)
+    assert list(AuditEvent.objects.order_by("pk").values()) == before != []
+
+
+def test_lines_outlive_whoever_and_whatever_they_speak_of(owner):
+    lines = AuditEvent.objects.count()
+    make_user("boss", is_admin=True)
+    made = User.objects.get(username="boss")
+    AuditEvent.objects.create(actor="boss", action="create", subject="lab/set")
+    made.delete()
+    assert AuditEvent.objects.filter(actor="boss").count() == 1
+    assert AuditEvent.objects.count() == lines + 1
+
+
+def test_a_migration_may_open_the_log_and_leaves_it_closed(owner):
+    with unguarded(connection), connection.cursor() as cursor:
+        cursor.execute("UPDATE reviews_auditevent SET namespace = 'lab' WHERE action = 'reject'")
+        assert cursor.rowcount == 1
+    with pytest.raises(IntegrityError, match="append-only"), transaction.atomic(), connection.cursor() as cursor:
+        cursor.execute("DELETE FROM reviews_auditevent")
+
+
+@pytest.mark.django_db(transaction=True)
+def test_emptying_the_whole_database_empties_the_log_and_leaves_it_closed():
+    AuditEvent.objects.create(actor="hub", action="damage", subject="blob 00")
+    call_command("flush", interactive=False, verbosity=0)
+    assert not AuditEvent.objects.exists()
+    AuditEvent.objects.create(actor="hub", action="damage", subject="blob 01")
+    with pytest.raises(IntegrityError, match="append-only"), connection.cursor() as cursor:
+        cursor.execute("DELETE FROM reviews_auditevent")
 
 
 def test_who_may_review_is_audited(owner):
