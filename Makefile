@@ -19,6 +19,8 @@ DEV_FILES := $(RUN_FILES) requirements/lm.txt requirements/dev.txt requirements/
 digest = $(shell (printf '%s' '$(subst ','\'',$(CURDIR))'; cat $(1)) | sha256sum | cut -c1-16)
 RUN_STAMP := .venv/.run-$(call digest,$(RUN_FILES))
 DEV_STAMP := .venv/.dev-$(call digest,$(DEV_FILES))
+# A file of tests stays in one process, with its servers; fast folders still come first.
+SPREAD := --numprocesses auto --maxprocesses 4 --dist loadfile --no-loadscope-reorder
 # Hugging Face libraries never look anything up: every base model has a location on this machine.
 export HF_HUB_OFFLINE ?= 1
 export TOKENIZERS_PARALLELISM ?= false
@@ -46,8 +48,8 @@ serve: $(RUN_STAMP) ## Run the hub alone: web, worker thread and sweep in one pr
 	@$(VENV) manage.py serve --port $(PORT)
 
 .PHONY: test
-test: $(DEV_STAMP) debian lint ## Install what the tests need, check the style and run the whole suite
-	@$(VENV) -m pytest --literature $(ARGS)
+test: $(DEV_STAMP) debian lint ## Install what the tests need, check the style and run the whole suite, a process per core
+	@$(VENV) -m pytest --literature $(SPREAD) $(ARGS)
 
 .PHONY: test-faults
 test-faults: $(DEV_STAMP) debian ## Run the whole fault matrix on real processes and rewrite docs/FAULTS.md (about half an hour)
@@ -75,7 +77,7 @@ format: $(DEV_STAMP) ## Format the code and apply the safe fixes
 
 .PHONY: literature
 literature: $(DEV_STAMP) ## Run the whole suite and rewrite docs/LITERATURE.md from what passed
-	@$(VENV) -m pytest --literature $(ARGS)
+	@$(VENV) -m pytest --literature $(SPREAD) $(ARGS)
 
 .PHONY: schema
 schema: $(RUN_STAMP) ## Print the OpenAPI schema of /api/v1

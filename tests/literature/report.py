@@ -13,6 +13,8 @@ from tests.literature.page import Group, Proof, load_groups, render_page
 REPOSITORY = Path(__file__).resolve().parents[2]
 ROWS = Path(__file__).with_name("rows.toml")
 PAGE = REPOSITORY / "docs" / "LITERATURE.md"
+SYSTEM = "literature"
+"""The property of a test that names one of its systems."""
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -26,19 +28,21 @@ def pytest_configure(config: pytest.Config) -> None:
 
 
 class LiteratureCollector:
-    """Remembers, for each system that a marker names, its tests and how each ended."""
+    """Remembers, for each system that a marker names, its tests and how each ended.
+
+    Where several processes run the tests, each report carries its test's systems to the one that writes the page.
+    """
 
     def __init__(self, config: pytest.Config) -> None:
         self.groups: list[Group] = load_groups(ROWS)
-        self.is_writing: bool = config.getoption("--literature")
+        self.is_writing: bool = config.getoption("--literature") and not hasattr(config, "workerinput")
         self.systems_of_test: dict[str, tuple[str, ...]] = {}
         self.outcomes: dict[str, set[str]] = defaultdict(set)
-        self.is_partial = config.args_source is not pytest.Config.ArgsSource.TESTPATHS
+        # A run that leaves tests out proves nothing about the whole.
+        option = config.option
+        is_chosen = bool(option.keyword or option.markexpr or option.deselect or option.lf)
+        self.is_partial = config.args_source is not pytest.Config.ArgsSource.TESTPATHS or is_chosen
         self.message = ""
-
-    def pytest_deselected(self) -> None:
-        """Remember that this run left tests out, so that it proves nothing about the whole."""
-        self.is_partial = True
 
     @pytest.hookimpl(trylast=True)
     def pytest_collection_modifyitems(self, items: list[pytest.Item]) -> None:
@@ -48,13 +52,15 @@ class LiteratureCollector:
             names = tuple(name for marker in item.iter_markers("literature") for name in marker.args)
             if unknown := sorted(set(names) - known):
                 raise pytest.UsageError(f"{item.nodeid}: unknown systems {unknown}; use names of {ROWS.name}")
-            if names:
-                self.systems_of_test[item.nodeid] = names
+            item.user_properties += [(SYSTEM, name) for name in names]
 
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
         """Keep every outcome of a marked test; a failed setup or teardown counts as well as the call."""
-        if report.nodeid in self.systems_of_test and (report.when == "call" or not report.passed):
-            self.outcomes[report.nodeid].add(report.outcome)
+        names = tuple(str(value) for key, value in report.user_properties if key == SYSTEM)
+        if names:
+            self.systems_of_test[report.nodeid] = names
+            if report.when == "call" or not report.passed:
+                self.outcomes[report.nodeid].add(report.outcome)
 
     def proofs(self) -> dict[str, Proof]:
         """Return, for each named system, its tests without their parameters and how they ended together."""
