@@ -49,7 +49,7 @@ def main() -> None:
     from benchmarks.families_removal import removal_report
 
     lines += ["", *generated_report(count=20 if quick else 200, width=256 if quick else 1024)]
-    lines += ["", *removal_report(count=6 if quick else 200)]
+    lines += ["", *removal_report(count=6 if quick else 200, width=64 if quick else 1024)]
     lines += ["", f"{time.monotonic() - started:.0f} s in all."]
     if quick:
         print("\n".join(lines))

@@ -1,4 +1,4 @@
-"""One adapter of a family removed for good: how long anything that was made of it can still be pulled."""
+"""A family in a hub: its `compress` job, and one adapter removed for good: how long its traces can still be pulled."""
 
 import json
 import tempfile
@@ -6,48 +6,57 @@ import time
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
-from benchmarks.families_generated import MODULES, RANK, generate, in_a_child
+from benchmarks.families_generated import MODULES, RANK, SHARED, generate, in_a_child
+from benchmarks.families_watching import Watch
 from hubclient import Hub
 from hubclient.errors import HubError
 
-WIDTH, THREADS = 64, 4
+THREADS = 4
 BASE, SPACE, FAMILY = "bench/generated", "bench", "bench/generated"
 
 
-def removal_report(*, count: int) -> list[str]:
-    """Push `count` small adapters to a hub of its own, compress them, remove one, and look until nothing is left."""
+def removal_report(*, count: int, width: int) -> list[str]:
+    """Push `count` adapters of `width` x `width` to a hub of its own, compress them, remove one, and look until nothing is left."""
     from tests.functional.hub_process import HubProcess
 
     with tempfile.TemporaryDirectory() as room:
         folder = Path(room)
-        in_a_child(generate, folder / "adapters", count, WIDTH)
+        in_a_child(generate, folder / "adapters", count, width)
         hub = HubProcess(folder / "hub").start()
         try:
             token = json.loads(hub.manage("bootstrap", "--json"))["token"]
-            found = _measure(Hub(hub.url, token, cache=folder / "cache"), folder, count)
+            with Watch(hub.pid) as watch:
+                found = _measure(Hub(hub.url, token, cache=folder / "cache"), folder, count, width, watch)
         finally:
             hub.stop()
+    peaks = "; ".join(f"{said}: {peak / 1e6:.0f} MB" for said, peak in watch.steps if said.startswith("module"))
     return [
-        f"### Removal of one of {count}",
+        f"### The job `compress` of {count}, and removal of one",
         "",
-        f"A hub in one process, {count} adapters of {WIDTH} x {WIDTH} x {MODULES} modules, rank {RANK}, one family. "
-        "From the request until the adapter, its coefficients and the basis are answered with an error: "
+        f"A hub in one process, {count} adapters of {width} x {width} x {MODULES} modules, rank {RANK}, one family. "
+        f"Pushed and validated by {THREADS} clients in {found['pushed']:.0f} s. The job (JD-Full, k = {SHARED}): "
+        f"**{found['compress']:.1f} s**, {found['bytes_before'] / 1e6:.1f} MB -> {found['bytes_after'] / 1e6:.1f} MB "
+        f"({found['bytes_before'] / found['bytes_after']:.1f}x). The most memory that any process of a job has held "
+        f"until then: {peaks}.",
+        "",
+        "Removal: from the request until the adapter, its coefficients and the basis are answered with an error: "
         f"**{found['gone']:.2f} s**; until the receipt: {found['receipt']:.1f} s, with the bytes deleted "
-        f"({found['deleted']} artefacts); until the family has a basis without it: {found['again']:.1f} s "
-        f"(the first basis took {found['compress']:.1f} s).",
+        f"({found['deleted']} artefacts); until the family has a basis without it: {found['again']:.1f} s.",
     ]
 
 
-def _measure(hub: Hub, folder: Path, count: int) -> dict[str, float]:
+def _measure(hub: Hub, folder: Path, count: int, width: int, watch: Watch) -> dict[str, float]:
     hub.call("POST", "/namespaces", json={"name": SPACE, "is_review_required": False})
-    shapes = {f"layers.{module}.q_proj.weight": [WIDTH, WIDTH] for module in range(MODULES)}
+    shapes = {f"layers.{module}.q_proj.weight": [width, width] for module in range(MODULES)}
     hub.register_base(BASE, shapes=shapes)
     names = [f"{SPACE}/adapter-{place}" for place in range(count)]
+    started = time.perf_counter()
     with ThreadPoolExecutor(THREADS) as pool:
         list(pool.map(lambda place: hub.push(folder / "adapters" / str(place), names[place], base=BASE), range(count)))
-    started = time.perf_counter()
+    pushed = time.perf_counter() - started
     hub.create_family(FAMILY, base_model=BASE, adapters=names)
-    hub.compress(FAMILY, rank=16, member_error=1.0)
+    watch.peak, started = 0, time.perf_counter()
+    basis = hub.compress(FAMILY, rank=SHARED, member_error=1.0, on_progress=lambda _, said: watch.note(said))
     compress = time.perf_counter() - started
     hub.pull_compressed(names[0])
     started = time.perf_counter()
@@ -62,7 +71,10 @@ def _measure(hub: Hub, folder: Path, count: int) -> dict[str, float]:
         time.sleep(0.1)
     again = time.perf_counter() - started
     return {
+        "pushed": pushed,
         "compress": compress,
+        "bytes_before": basis["bytes_before"],
+        "bytes_after": basis["bytes_after"],
         "gone": gone,
         "receipt": told,
         "again": again,

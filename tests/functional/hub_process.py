@@ -68,6 +68,12 @@ class HubProcess:
                 time.sleep(0.1)
         raise AssertionError(f"the hub did not start:\n{self.log()[-4000:]}")
 
+    @property
+    def pid(self) -> int:
+        """Of the process itself; its jobs run in children."""
+        assert self._process is not None
+        return self._process.pid
+
     def stop(self) -> int:
         """SIGTERM, and the exit status."""
         assert self._process is not None

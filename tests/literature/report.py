@@ -77,7 +77,7 @@ class LiteratureCollector:
         if not self.is_writing or session.config.option.collectonly:
             return
         has_ended = exitstatus in (pytest.ExitCode.OK, pytest.ExitCode.TESTS_FAILED) and not session.shouldstop
-        if self.is_partial or not has_ended:
+        if self.is_partial or not has_ended or not self.outcomes:
             self.message = "docs/LITERATURE.md was left alone: only a whole run writes it"
             return
         previous = PAGE.read_text(encoding="utf-8") if PAGE.exists() else ""
