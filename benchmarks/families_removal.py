@@ -16,7 +16,7 @@ BASE, SPACE, FAMILY = "bench/generated", "bench", "bench/generated"
 
 
 def removal_report(*, count: int, width: int) -> list[str]:
-    """Push `count` adapters of `width` x `width` to a hub of its own, compress them, remove one, and look until nothing is left."""
+    """Push `count` adapters of `width` x `width` to a hub of its own, compress them, remove one, and look till the end."""
     from tests.functional.hub_process import HubProcess
 
     with tempfile.TemporaryDirectory() as room:
@@ -73,8 +73,8 @@ def _measure(hub: Hub, folder: Path, count: int, width: int, watch: Watch) -> di
     return {
         "pushed": pushed,
         "compress": compress,
-        "bytes_before": basis["bytes_before"],
-        "bytes_after": basis["bytes_after"],
+        "bytes_before": basis["report"]["original_bytes"],
+        "bytes_after": basis["report"]["compressed_bytes"],
         "gone": gone,
         "receipt": told,
         "again": again,
