@@ -16,7 +16,7 @@ BASE, SPACE, FAMILY = "bench/generated", "bench", "bench/generated"
 
 
 def removal_report(*, count: int, width: int) -> list[str]:
-    """Push `count` adapters of `width` x `width` to a hub of its own, compress them, remove one, and look till the end."""
+    """Push `count` adapters of `width` x `width` to a hub of its own, compress them, remove one, and time it."""
     from tests.functional.hub_process import HubProcess
 
     with tempfile.TemporaryDirectory() as room:
