@@ -69,7 +69,7 @@ def test_a_page_is_read_from_the_middle_of_its_index_and_not_from_the_start(owne
     ("query", "index"),
     [
         (SearchQuery(method="lora"), "entry_by_method"),
-        (SearchQuery(task="ner"), "entry_by_task"),
+        (SearchQuery(task="pos"), "entry_by_task"),
         (SearchQuery(namespace="lab"), "entry_by_namespace"),
         (SearchQuery(base="tiny/llama"), "entry_by_base"),
     ],
