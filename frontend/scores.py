@@ -6,6 +6,9 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from django.utils.translation import gettext
+from django.utils.translation import gettext_lazy as _
+
 from catalog.evaluations.boards import Leader
 from catalog.evaluations.models import Evaluation
 from frontend.facts import Row, as_text
@@ -13,18 +16,18 @@ from frontend.figures.bars import ScoreBar, score_bars
 from frontend.templatetags.hub import size
 
 _USED = (
-    ("seed", "Seed"),
-    ("device", "Device"),
-    ("device_name", "Accelerator"),
-    ("threads", "Threads"),
-    ("batch_size", "Batch size"),
-    ("found", "Batch size was found here"),
-    ("halvings", "Times halved for memory"),
-    ("max_tokens", "Longest input in tokens"),
-    ("rows", "Rows"),
-    ("with_probe", "Linear probe"),
-    ("labels_from", "Order of the labels"),
-    ("tokenizer", "Tokenizer"),
+    ("seed", _("Seed")),
+    ("device", _("Device")),
+    ("device_name", _("Accelerator")),
+    ("threads", _("Threads")),
+    ("batch_size", _("Batch size")),
+    ("found", _("Batch size was found here")),
+    ("halvings", _("Times halved for memory")),
+    ("max_tokens", _("Longest input in tokens")),
+    ("rows", _("Rows")),
+    ("with_probe", _("Linear probe")),
+    ("labels_from", _("Order of the labels")),
+    ("tokenizer", _("Tokenizer")),
 )
 
 _MOST_LAYERS = 200
@@ -165,14 +168,14 @@ def how_measured(evaluation: Evaluation) -> list[Row]:
     asked = {key: value for key, value in evaluation.settings.items() if value is not None and value is not False}
     known = asked | evaluation.used
     titles = dict(_USED)
-    rows = [Row(title, as_text(known.get(key))) for key, title in _USED]
+    rows = [Row(str(title), as_text(known.get(key))) for key, title in _USED]
     rows += [
         Row(str(key).replace("_", " ").capitalize()[:60], as_text(value))
         for key, value in list(evaluation.used.items())[:40]
         if key not in titles
     ]
     if evaluation.seconds is not None:
-        rows.append(Row("Duration", f"{evaluation.seconds:.3g} s"))
+        rows.append(Row(gettext("Duration"), f"{evaluation.seconds:.3g} s"))
     rows += [Row(str(name)[:60], as_text(version)) for name, version in sorted(evaluation.versions.items())]
     return [row for row in rows if row.value]
 
@@ -181,14 +184,14 @@ def cost_rows(evaluation: Evaluation) -> list[Row]:
     """The efficiency of one evaluation as named values."""
     cost = cost_of(evaluation)
     rows = [
-        Row("Parameters", as_text(cost.parameters)),
-        Row("Bytes", size(cost.bytes) if cost.bytes else ""),
-        Row("Time to load", _milliseconds(cost.load_milliseconds)),
-        Row("A row, base model alone", _milliseconds(cost.base_milliseconds)),
-        Row("A row, adapter beside the base", _milliseconds(cost.beside_milliseconds)),
-        Row("A row, adapter merged", _milliseconds(cost.merged_milliseconds)),
-        Row("Peak memory", size(cost.memory_bytes) if cost.memory_bytes else ""),
-        Row("Rows a second", as_text(cost.rows_per_second)),
+        Row(gettext("Parameters"), as_text(cost.parameters)),
+        Row(gettext("Bytes"), size(cost.bytes) if cost.bytes else ""),
+        Row(gettext("Time to load"), _milliseconds(cost.load_milliseconds)),
+        Row(gettext("A row, base model alone"), _milliseconds(cost.base_milliseconds)),
+        Row(gettext("A row, adapter beside the base"), _milliseconds(cost.beside_milliseconds)),
+        Row(gettext("A row, adapter merged"), _milliseconds(cost.merged_milliseconds)),
+        Row(gettext("Peak memory"), size(cost.memory_bytes) if cost.memory_bytes else ""),
+        Row(gettext("Rows a second"), as_text(cost.rows_per_second)),
     ]
     return [row for row in rows if row.value]
 

@@ -5,18 +5,21 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Any
 
+from django.utils.translation import gettext, ngettext
+from django.utils.translation import gettext_lazy as _
+
 from catalog.accounts.querysets import Actor
 from catalog.adapters.models import Revision
 from catalog.derivations.models import DerivationKind
 from catalog.derivations.queries import derivation_of, told_to
 
 _TITLES = {
-    "coefficients": "Coefficients alone (this adapter)",
-    "full_lora": "Full LoRA of the same rank",
-    "base_alone": "Base model alone",
-    "teacher": "The adapter on its own base model",
-    "student": "This adapter",
-    "student_base_alone": "Its base model alone",
+    "coefficients": _("Coefficients alone (this adapter)"),
+    "full_lora": _("Full LoRA of the same rank"),
+    "base_alone": _("Base model alone"),
+    "teacher": _("The adapter on its own base model"),
+    "student": _("This adapter"),
+    "student_base_alone": _("Its base model alone"),
 }
 _TRAINED = (DerivationKind.ADAPT, DerivationKind.TRANSFER)
 
@@ -54,7 +57,7 @@ def training_of(viewer: Actor, revision: Revision) -> Training | None:
     return Training(
         is_experimental=made.kind == DerivationKind.TRANSFER,
         metric=str(report.get("metric") or "score"),
-        on=str(recipe.get("evaluation_set") or ("a private set" if report.get("metric") else "")),
+        on=str(recipe.get("evaluation_set") or (gettext("a private set") if report.get("metric") else "")),
         lines=[_line(side) for side in report.get("sides", [])],
         facts=_facts(made.kind, recipe, report),
     )
@@ -62,7 +65,7 @@ def training_of(viewer: Actor, revision: Revision) -> Training | None:
 
 def _line(side: dict[str, Any]) -> SideLine:
     return SideLine(
-        title=_TITLES.get(side["name"], str(side["name"])),
+        title=str(_TITLES.get(side["name"], side["name"])),
         score=side.get("score"),
         low=side.get("low"),
         high=side.get("high"),
@@ -76,21 +79,25 @@ def _facts(kind: str, recipe: dict[str, Any], report: dict[str, Any]) -> list[tu
     if kind == DerivationKind.ADAPT:
         subspace = report.get("subspace", {})
         count = subspace.get("members", 0)
-        adapters = f"{count} adapter{'' if count == 1 else 's'}"
+        adapters = ngettext("%(number)d adapter", "%(number)d adapters", count) % {"number": count}
+        split = {"number": f"{report.get('train_rows'):,}", "split": recipe.get("split")}
+        rows = gettext("%(number)s rows of the split %(split)s") % split
         said = [
-            ("Directions from", recipe.get("basis") or recipe.get("family") or adapters),
-            ("Layers", subspace.get("modules")),
-            ("Directions a side, on average", subspace.get("mean_components")),
-            ("Trained on", f"{report.get('train_rows'):,} rows of the split {recipe.get('split')}"),
-            ("Rank", recipe.get("rank")),
+            (gettext("Directions from"), recipe.get("basis") or recipe.get("family") or adapters),
+            (gettext("Layers"), subspace.get("modules")),
+            (gettext("Directions a side, on average"), subspace.get("mean_components")),
+            (gettext("Trained on"), rows),
+            (gettext("Rank"), recipe.get("rank")),
         ]
     else:
+        texts = {"number": f"{report.get('texts'):,}", "set": recipe.get("text_set") or gettext("a private set")}
+        same = {"share": f"{report.get('agreement', 0):.1%}", "number": f"{report.get('held_out_texts'):,}"}
         said = [
-            ("From", recipe.get("old_base_model")),
-            ("To", recipe.get("base_model")),
-            ("Texts", f"{report.get('texts'):,} of {recipe.get('text_set') or 'a private set'}"),
-            ("Same answers", f"{report.get('agreement', 0):.1%} of {report.get('held_out_texts'):,} held-out texts"),
-            ("With a linear head alone", f"{report.get('agreement_before', 0):.1%}"),
-            ("Rank", recipe.get("rank")),
+            (gettext("From"), recipe.get("old_base_model")),
+            (gettext("To"), recipe.get("base_model")),
+            (gettext("Texts"), gettext("%(number)s of %(set)s") % texts),
+            (gettext("Same answers"), gettext("%(share)s of %(number)s held-out texts") % same),
+            (gettext("With a linear head alone"), f"{report.get('agreement_before', 0):.1%}"),
+            (gettext("Rank"), recipe.get("rank")),
         ]
     return [(name, str(value)) for name, value in said if value not in (None, "")]

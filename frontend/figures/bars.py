@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from django.utils.translation import gettext
+
 from catalog.evaluations.models import Evaluation
 
 _WIDTH, _HEIGHT = 160, 20
@@ -46,7 +48,10 @@ def score_bars(pairs: Sequence[tuple[Evaluation, Evaluation | None]]) -> list[Sc
 
 def _said(row: Evaluation, base: Evaluation | None) -> str:
     """``0.850, 95 % interval 0.750 to 0.950; base model alone 0.500``."""
-    said = f"{row.score:.3f}" if row.score is not None else "not measured"
+    said = [f"{row.score:.3f}" if row.score is not None else gettext("not measured")]
     if row.score_low is not None and row.score_high is not None:
-        said += f", 95 % interval {row.score_low:.3f} to {row.score_high:.3f}"
-    return said + (f"; base model alone {base.score:.3f}" if base is not None and base.score is not None else "")
+        ends = {"low": f"{row.score_low:.3f}", "high": f"{row.score_high:.3f}"}
+        said.append(gettext("95 %% interval %(low)s to %(high)s") % ends)
+    if base is None or base.score is None:
+        return ", ".join(said)
+    return ", ".join(said) + "; " + gettext("base model alone %(score)s") % {"score": f"{base.score:.3f}"}

@@ -7,6 +7,7 @@ from django.contrib.auth.decorators import login_required
 from django.contrib.auth.views import LoginView, LogoutView
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
+from django.utils.translation import gettext
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_POST
 
@@ -55,7 +56,7 @@ def tokens(request: HttpRequest) -> HttpResponse:
 def revoke(request: HttpRequest, token_id: int) -> HttpResponse:
     """Revoke one of the viewer's tokens. Raises NotFound for anybody else's."""
     revoke_token(cast(User, request.user), token_id)
-    messages.success(request, "The token is revoked. Whatever uses it is refused from now on.")
+    messages.success(request, gettext("The token is revoked. Whatever uses it is refused from now on."))
     return redirect("tokens")
 
 

@@ -5,6 +5,7 @@ from typing import Any, cast
 from django.contrib.auth.decorators import login_required
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
+from django.utils.translation import gettext_lazy as _
 from django.views.decorators.cache import never_cache
 
 from catalog.accounts.models import User
@@ -17,12 +18,12 @@ from frontend.errors import status_of
 from frontend.search_form import typed
 
 WAYS = (
-    ("truncate:rank", "to a rank", "the leading directions of every update; write a rank such as 4"),
-    ("truncate:energy", "to a share of the energy", "write a share such as 0.95"),
-    ("truncate:size_bytes", "to a size", "ranks chosen for the least error; write a number of bytes"),
-    ("shorten:rank", "to its first components", "for adapters trained with nested ranks; write a rank"),
-    ("prune:density", "to a share of its entries", "write a share such as 0.25"),
-    ("quantise:bits", "to fewer bits", "write 8, 4 or 1"),
+    ("truncate:rank", _("to a rank"), _("the leading directions of every update; write a rank such as 4")),
+    ("truncate:energy", _("to a share of the energy"), _("write a share such as 0.95")),
+    ("truncate:size_bytes", _("to a size"), _("ranks chosen for the least error; write a number of bytes")),
+    ("shorten:rank", _("to its first components"), _("for adapters trained with nested ranks; write a rank")),
+    ("prune:density", _("to a share of its entries"), _("write a share such as 0.25")),
+    ("quantise:bits", _("to fewer bits"), _("write 8, 4 or 1")),
 )
 
 

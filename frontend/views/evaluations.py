@@ -8,6 +8,7 @@ from django.contrib import messages
 from django.contrib.auth.decorators import login_required
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
+from django.utils.translation import gettext
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_POST
 
@@ -49,7 +50,7 @@ def run_again_page(request: HttpRequest, evaluation_id: UUID) -> HttpResponse:
     """Measure the same again. Raises NotFound, NotPermitted, and what the request itself is refused for."""
     evaluation = get_evaluation(request.user, evaluation_id)
     requested = run_again(cast(User, request.user), evaluation)
-    messages.success(request, "It waits to be measured again.")
+    messages.success(request, gettext("It waits to be measured again."))
     return redirect("evaluation", requested.evaluations[0].pk)
 
 

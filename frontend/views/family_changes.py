@@ -6,6 +6,7 @@ from django.contrib import messages
 from django.contrib.auth.decorators import login_required
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
+from django.utils.translation import gettext, ngettext
 from django.views.decorators.http import require_POST
 
 from catalog.accounts.models import Namespace, User
@@ -59,8 +60,14 @@ def add_to_family(request: HttpRequest, namespace: str, name: str) -> HttpRespon
     family = require_family(request, namespace, name)
     added = add_members(cast(User, request.user), family, request.POST.get("adapters", "").split())
     asked = sum(member.consent == "asked" for member in added)
-    told = f", {asked} of them wait for the consent of their owners" if asked else ""
-    messages.success(request, f"{len(added)} added{told}.")
+    messages.success(request, gettext("%(number)d added.") % {"number": len(added)})
+    if asked:
+        told = ngettext(
+            "%(number)d of them waits for the consent of its owners.",
+            "%(number)d of them wait for the consent of their owners.",
+            asked,
+        )
+        messages.success(request, told % {"number": asked})
     return redirect("family", namespace, name)
 
 
@@ -71,7 +78,9 @@ def give_consent(request: HttpRequest, namespace: str, name: str) -> HttpRespons
     family = require_family(request, namespace, name)
     member = get_member(cast(User, request.user), family, request.POST.get("adapter", ""))
     decided = decide_consent(cast(User, request.user), member, is_given=request.POST.get("consent") == "given")
-    messages.success(request, f"Consent for {member.adapter} is {decided.consent}.")
+    messages.success(
+        request, gettext("Consent for %(name)s: %(said)s.") % {"name": member.adapter, "said": decided.consent}
+    )
     return redirect("family", namespace, name)
 
 
@@ -88,7 +97,7 @@ def compress_family(request: HttpRequest, namespace: str, name: str) -> HttpResp
     if options["method"] == "clustered" and given.get("clusters", "").strip():
         options["clusters"] = _number(given["clusters"].strip(), whole=True)
     basis = request_basis(cast(User, request.user), family, options=options)
-    messages.success(request, f"Basis {basis.number} waits to be made.")
+    messages.success(request, gettext("Basis %(number)d waits to be made.") % {"number": basis.number})
     return redirect("family", namespace, name)
 
 

@@ -8,6 +8,8 @@ from django.contrib import messages
 from django.contrib.auth.decorators import login_required
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
+from django.utils.translation import gettext
+from django.utils.translation import gettext_lazy as _
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_POST
 
@@ -26,13 +28,13 @@ from frontend.job_progress import progress_of
 
 PAGE_ROWS = 50
 # What the list may be narrowed to: its name in the address, its title, and the condition.
-VIEWS: dict[str, tuple[str, dict[str, Any]]] = {
-    "": ("All", {}),
-    "waiting": ("Waiting", {"state": "queued"}),
-    "running": ("Running", {"state": "running"}),
-    "failed": ("Failed", {"state": "failed"}),
-    "dead": ("Dead letters", {"is_dead_letter": True, "acknowledged_at": None}),
-    "seen": ("Acknowledged", {"acknowledged_at__isnull": False}),
+VIEWS: dict[str, tuple[Any, dict[str, Any]]] = {
+    "": (_("All"), {}),
+    "waiting": (_("Waiting"), {"state": "queued"}),
+    "running": (_("Running"), {"state": "running"}),
+    "failed": (_("Failed"), {"state": "failed"}),
+    "dead": (_("Dead letters"), {"is_dead_letter": True, "acknowledged_at": None}),
+    "seen": (_("Acknowledged"), {"acknowledged_at__isnull": False}),
 }
 
 
@@ -89,7 +91,7 @@ def job_page(request: HttpRequest, job_id: UUID) -> HttpResponse:
 def cancel_job(request: HttpRequest, job_id: UUID) -> HttpResponse:
     """Cancel the job. Raises NotFound, NotPermitted, Conflict."""
     cancel(cast(User, request.user), _job(request, job_id))
-    messages.success(request, "The job is told to stop.")
+    messages.success(request, gettext("The job is told to stop."))
     return redirect("job", job_id)
 
 
@@ -98,7 +100,7 @@ def cancel_job(request: HttpRequest, job_id: UUID) -> HttpResponse:
 def retry_job(request: HttpRequest, job_id: UUID) -> HttpResponse:
     """Let a dead letter run again. Raises NotFound, NotPermitted, Conflict."""
     retry(cast(User, request.user), _job(request, job_id))
-    messages.success(request, "The job waits to run again.")
+    messages.success(request, gettext("The job waits to run again."))
     return redirect("job", job_id)
 
 
@@ -107,7 +109,7 @@ def retry_job(request: HttpRequest, job_id: UUID) -> HttpResponse:
 def acknowledge_job(request: HttpRequest, job_id: UUID) -> HttpResponse:
     """Let a dead letter rest. Raises NotFound, NotPermitted, Conflict."""
     acknowledge(cast(User, request.user), _job(request, job_id), note=request.POST.get("note", "")[:300])
-    messages.success(request, "It waits for nobody any more.")
+    messages.success(request, gettext("It waits for nobody any more."))
     return redirect("job", job_id)
 
 

@@ -8,6 +8,7 @@ from django.contrib.auth.decorators import login_required
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.utils.dateparse import parse_date
+from django.utils.translation import gettext
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_POST
 
@@ -42,7 +43,7 @@ def grant_page(request: HttpRequest, namespace: str, name: str) -> HttpResponse:
         grant_access(_user(request), adapter, expires_at=_end_of(request.POST.get("until", "")), **given)
     except DomainError as error:
         return _page(request, adapter, error, status=400)
-    messages.success(request, "Leave was given.")
+    messages.success(request, gettext("Leave was given."))
     return redirect("manage", namespace, name)
 
 
@@ -51,7 +52,7 @@ def grant_page(request: HttpRequest, namespace: str, name: str) -> HttpResponse:
 def revoke_page(request: HttpRequest, namespace: str, name: str, grant_id: int) -> HttpResponse:
     """Take leave back."""
     revoke_access(_user(request), _owned(request, namespace, name), grant_id)
-    messages.success(request, "Leave was taken back.")
+    messages.success(request, gettext("Leave was taken back."))
     return redirect("manage", namespace, name)
 
 
@@ -74,7 +75,7 @@ def take_back_page(request: HttpRequest, namespace: str, name: str) -> HttpRespo
             withdraw_adapter(_user(request), adapter, reason=reason, derived=derived)
     except DomainError as error:
         return _page(request, adapter, error, status=400)
-    messages.success(request, "It is withdrawn.")
+    messages.success(request, gettext("It is withdrawn."))
     return redirect("manage", namespace, name)
 
 

@@ -6,6 +6,7 @@ from django.contrib import messages
 from django.contrib.auth.decorators import login_required
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect
+from django.utils.translation import gettext
 from django.views.decorators.http import require_POST
 
 from catalog.accounts.models import User
@@ -25,7 +26,10 @@ def change_set(request: HttpRequest, namespace: str, name: str) -> HttpResponse:
         visibility=request.POST.get("visibility"),
         summary=request.POST.get("summary"),
     )
-    messages.success(request, f"The set is {changed.visibility}.")
+    messages.success(
+        request,
+        gettext("Everybody sees the set.") if changed.visibility == "public" else gettext("The set is private."),
+    )
     return redirect("evaluation-set", found.namespace.name, found.name)
 
 
@@ -37,8 +41,8 @@ def withdraw_rows(request: HttpRequest, namespace: str, name: str) -> HttpRespon
     number, reason = request.POST.get("revision", ""), request.POST.get("reason", "")
     if number:
         withdraw_revision(user, get_set_revision(user, f"{full_name}@{number}"), reason=reason)
-        messages.success(request, f"Revision {number} is withdrawn.")
+        messages.success(request, gettext("Revision %(number)s is withdrawn.") % {"number": number})
     else:
         withdraw_set(user, get_set(user, full_name), reason=reason)
-        messages.success(request, "The set is withdrawn.")
+        messages.success(request, gettext("The set is withdrawn."))
     return redirect("evaluation-set", namespace, name)

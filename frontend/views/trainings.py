@@ -7,6 +7,7 @@ from django.contrib import messages
 from django.contrib.auth.decorators import login_required
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
+from django.utils.translation import gettext
 from django.views.decorators.cache import never_cache
 
 from catalog.accounts.models import User
@@ -71,7 +72,7 @@ def _answer(
         except DomainError as refused:
             error = refused
         else:
-            messages.success(request, f"{asked.target.full_name} waits to be trained.")
+            messages.success(request, gettext("%(name)s waits to be trained.") % {"name": asked.target.full_name})
             return redirect("job", asked.job_id)
     status = status_of(error) if error else 200
     return render(request, template, context | {"error": error, "given": request.POST}, status=status)

@@ -130,7 +130,7 @@ def test_families_are_proposed_with_the_command_that_makes_them(hub):
     hub.published(hub.rival, likeness_files(3, start=9), "rivals/hidden", visibility="private")
     assert "adapters compared" not in page(None, "/families/proposals")
     text = page(None, "/families/proposals?base_model=tiny/llama")
-    assert "2 adapters compared; 0 share an A with no other." in text
+    assert "2 adapters compared. 0 share an A with no other." in text
     assert "hubclient family create lab/NAME --base tiny/llama --adapter lab/of-nine-1 --adapter lab/of-nine-2<" in text
     assert "rivals" not in text
     assert "No two of them did." in page(hub.rival, "/families/proposals?base_model=tiny/llama&namespace=rivals")
