@@ -20,6 +20,7 @@ from catalog.search.sampling import most_downloaded
 from catalog.search.totals import totals
 
 FACET_LIMIT = 10_000
+MOST_LISTED = 1000
 _MOST_VALUES = 40
 _EVERYTHING = SearchQuery(sort="")
 
@@ -68,6 +69,16 @@ def facets(query: SearchQuery, viewer: Actor, *, most: int = 12) -> Facets:
     return Facets(**found, is_exact=all(is_exact for _, is_exact in done.values()))
 
 
+def values_of(facet: str, viewer: Actor) -> tuple[list[FacetValue], bool]:
+    """Every value of one facet in what ``viewer`` may see, ``MOST_LISTED`` at most, the most frequent first.
+
+    Also whether all entries were counted: there may be more than ``FACET_LIMIT``.
+    """
+    key = ("values", facet, viewer.pk)
+    counts, is_exact = remembered(key, lambda: _everything(viewer, (facet,), MOST_LISTED), lambda done: not done[1])
+    return [FacetValue(value, count) for value, count in counts.get(facet, [])[:MOST_LISTED]], is_exact
+
+
 def _without(facet: str) -> dict[str, Any]:
     return {f"{facet}_min": None, f"{facet}_max": None} if facet in NUMBER_FILTERS else {facet: ""}
 
@@ -79,8 +90,8 @@ def _remembered(query: SearchQuery, viewer: Actor) -> tuple[Counts, bool]:
 
 
 def _count(query: SearchQuery, viewer: Actor) -> tuple[Counts, bool]:
-    if query == _EVERYTHING and (known := totals(_MOST_VALUES)) is not None:
-        return _with_the_hidden(known, viewer)
+    if query == _EVERYTHING:
+        return _everything(viewer, FACETS, _MOST_VALUES)
     hits = Hits(query, viewer)
     if hits.found is not None:
         return _counted(hits.entries())
@@ -91,21 +102,27 @@ def _count(query: SearchQuery, viewer: Actor) -> tuple[Counts, bool]:
     return _counted(hits.entries())
 
 
-def _counted(entries: Any) -> tuple[Counts, bool]:
+def _everything(viewer: Actor, names: tuple[str, ...], most: int) -> tuple[Counts, bool]:
+    if (known := totals(most, names)) is not None:
+        return _with_the_hidden(known, viewer, names, most)
+    return _counted(Hits(_EVERYTHING, viewer).entries(), names, most)
+
+
+def _counted(entries: Any, names: tuple[str, ...] = FACETS, most: int = _MOST_VALUES) -> tuple[Counts, bool]:
     """Of the most downloaded, and whether those are all."""
-    counts = counted(entries.order_by("-downloads", "-id"), FACETS, most=_MOST_VALUES, limit=FACET_LIMIT)
+    counts = counted(entries.order_by("-downloads", "-id"), names, most=most, limit=FACET_LIMIT)
     return counts, counts.get(ALL, [("", 0)])[0][1] <= FACET_LIMIT
 
 
-def _with_the_hidden(known: Counts, viewer: Actor) -> tuple[Counts, bool]:
+def _with_the_hidden(known: Counts, viewer: Actor, names: tuple[str, ...], most: int) -> tuple[Counts, bool]:
     """What everybody sees was counted before; what ``viewer`` sees beside it is counted now."""
     seen = SearchEntry.objects.filter(*seen_by(viewer))
     more = [seen.filter(is_derived=True)]
     if viewer.is_authenticated:
         private = seen.filter(is_derived=False, is_public=False)
         more.append(private if is_staff(viewer) else private.filter(_own(viewer)))
-    found = [_counted(entries) for entries in more]
-    counts = {facet: _merged(facet, [known, *(counts for counts, _ in found)]) for facet in FACETS}
+    found = [_counted(entries, names, most) for entries in more]
+    counts = {facet: _merged(facet, [known, *(counts for counts, _ in found)]) for facet in names}
     return counts, all(is_exact for _, is_exact in found)
 
 

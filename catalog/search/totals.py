@@ -49,16 +49,16 @@ def is_large() -> bool:
     return FacetState.objects.filter(pk=1, entries__gt=SMALL).exists()
 
 
-def totals(most: int) -> Counts | None:
-    """The ``most`` most frequent values of each facet, as counted last; None where the catalog is small."""
+def totals(most: int, facets: Sequence[str] = FACETS) -> Counts | None:
+    """The ``most`` most frequent values of each of these facets, as counted last; None where the catalog is small."""
     state = FacetState.objects.filter(pk=1, entries__gt=SMALL).first()
     if state is None:
         return None
     part = "SELECT * FROM (SELECT facet, value, count FROM search_facetcount WHERE facet = %s"
-    parts = [f"{part} ORDER BY count DESC, value LIMIT {int(most)}) AS {facet}_counts" for facet in FACETS]
+    parts = [f"{part} ORDER BY count DESC, value LIMIT {int(most)}) AS {facet}_counts" for facet in facets]
     found: Counts = {"": [("", state.entries)]}
     with connection.cursor() as cursor:
-        cursor.execute(" UNION ALL ".join(parts), FACETS)
+        cursor.execute(" UNION ALL ".join(parts), list(facets))
         for facet, value, count in cursor.fetchall():
             found.setdefault(facet, []).append((value, count))
     return found

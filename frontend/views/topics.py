@@ -8,12 +8,12 @@ from django.utils.translation import gettext as _
 
 from catalog.errors import NotFound
 from catalog.evaluations.models import EvaluationSet, SetRevision
+from catalog.search.facets import values_of
 from catalog.search.queries import FacetValue, SearchQuery, facets, search
 from catalog.taxonomy.domains import all_modalities
 from catalog.taxonomy.tasks import find_task
 from frontend.search_form import facet_groups, search_url
 
-MOST_TOPICS = 200
 MOST_SETS = 20
 PAGE_ROWS = 20
 
@@ -28,20 +28,20 @@ class TaskGroup:
 
 def task_list(request: HttpRequest) -> HttpResponse:
     """Every task that an adapter names, by what goes in; tasks that the taxonomy does not know stand last."""
-    counts = facets(SearchQuery(), request.user, most=MOST_TOPICS)
+    topics, is_exact = values_of("task", request.user)
     groups: dict[str, list[FacetValue]] = {key: [] for key in [*(row.id for row in all_modalities()), ""]}
-    for row in counts.task:
+    for row in topics:
         known = find_task(row.value)
         groups[known.inputs[0] if known and known.inputs else ""].append(row)
     titles = {row.id: row.label for row in all_modalities()} | {"": _("Other tasks")}
     shown = [TaskGroup(titles[key], rows) for key, rows in groups.items() if rows]
-    return render(request, "topic/tasks.html", {"groups": shown, "is_exact": counts.is_exact})
+    return render(request, "topic/tasks.html", {"groups": shown, "count": len(topics), "is_exact": is_exact})
 
 
 def language_list(request: HttpRequest) -> HttpResponse:
     """Every language that an adapter names, the most frequent first."""
-    counts = facets(SearchQuery(), request.user, most=MOST_TOPICS)
-    return render(request, "topic/languages.html", {"topics": counts.language, "is_exact": counts.is_exact})
+    topics, is_exact = values_of("language", request.user)
+    return render(request, "topic/languages.html", {"topics": topics, "count": len(topics), "is_exact": is_exact})
 
 
 def task_page(request: HttpRequest, task: str) -> HttpResponse:

@@ -40,7 +40,9 @@ class LiteratureCollector:
         self.outcomes: dict[str, set[str]] = defaultdict(set)
         # A run that leaves tests out proves nothing about the whole.
         option = config.option
-        is_chosen = bool(option.keyword or option.markexpr or option.deselect or option.lf)
+        # Without pytest's cache there is no such option.
+        is_last_failed = getattr(option, "lf", False)
+        is_chosen = bool(option.keyword or option.markexpr or option.deselect or is_last_failed)
         self.is_partial = config.args_source is not pytest.Config.ArgsSource.TESTPATHS or is_chosen
         self.message = ""
 

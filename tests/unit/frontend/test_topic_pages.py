@@ -5,6 +5,10 @@ import re
 
 import pytest
 
+from catalog.search.models import FacetCount, FacetState
+from catalog.search.totals import SMALL, recount
+from catalog.taxonomy.languages import all_languages
+from catalog.taxonomy.tasks import all_tasks
 from tests.unit.catalog.measuring import make_set
 
 
@@ -68,3 +72,32 @@ def test_what_names_no_language_and_no_task_is_in_no_list(catalog, published, st
         assert response.status_code == 200
         assert 'href="/languages/"></' not in response.content.decode()
     assert "writer/silent" in stranger.get("/").content.decode()
+
+
+def test_the_lists_show_all_that_there_is_however_many(catalog, stranger):
+    tags = sorted(all_languages())[:60]
+    tasks = [row.id for row in all_tasks()][:45]
+    catalog.push(catalog.writer, "writer/polyglot", task=tasks[0], languages=tags)
+    for number, task in enumerate(tasks):
+        catalog.push(catalog.writer, f"writer/for-{number}", task=task, languages=[])
+    shown = stranger.get("/languages/").content.decode()
+    assert "60 languages." in shown
+    assert not [tag for tag in tags if f'href="/languages/{tag}"' not in shown]
+    shown = stranger.get("/tasks/").content.decode()
+    assert "45 tasks." in shown
+    assert not [task for task in tasks if f'href="/tasks/{task}"' not in shown]
+
+
+def test_of_a_large_catalog_all_that_was_counted_before_is_shown_with_what_only_the_viewer_sees(
+    catalog, published, stranger, as_writer
+):
+    catalog.push(catalog.writer, "writer/secret", visibility="private", task="summarization")
+    recount()
+    FacetState.objects.update(entries=SMALL + 1)
+    more = [FacetCount(facet="task", value=f"task-{at}", folded=f"task-{at}", count=100 - at) for at in range(60)]
+    FacetCount.objects.bulk_create(more)
+    assert not [
+        row.value for row in more if f'href="/tasks/{row.value}"' not in stranger.get("/tasks/").content.decode()
+    ]
+    assert "summarization" not in stranger.get("/tasks/").content.decode()
+    assert re.search(r'href="/tasks/summarization".*?>1<', as_writer.get("/tasks/").content.decode())
