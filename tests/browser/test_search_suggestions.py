@@ -81,3 +81,29 @@ def test_a_query_that_cannot_be_read_is_shown_while_it_is_typed(browser, catalog
     browser.wait(lambda _: browser.find("#q").get_attribute("value") == "method:lora")
     assert "team/ner-de" in browser.text("#found")
     assert browser.complaints() == []
+
+
+def test_a_form_that_asks_for_names_offers_them_and_still_sends_what_was_typed(browser, catalog, published):
+    catalog.push(catalog.writer, "team/ner-fr", approve=catalog.owner)
+    browser.open("/compare")
+
+    def offered(box):
+        return [one.text for one in browser.driver.find_elements(By.CSS_SELECTOR, f"#{box}-suggestions .word")]
+
+    box = browser.find("#with-1")
+    box.send_keys("ner")
+    browser.wait(lambda _: sorted(offered("with-1")) == ["team/ner-de", "team/ner-fr"])
+    shot(browser, "suggest-name")
+    box.send_keys(Keys.ARROW_DOWN)
+    active = browser.find(f"#{box.get_attribute('aria-activedescendant')}")
+    chosen = active.find_element(By.CSS_SELECTOR, ".word").text
+    box.send_keys(Keys.ENTER)
+    assert box.get_attribute("value") == chosen, "the name is put in, and the page stays"
+    browser.wait(lambda _: offered("with-1") == [f"{chosen}@1.0.0"])
+    box.send_keys(Keys.ESCAPE)
+    other = browser.find("#with-2")
+    other.send_keys("team/ner-fr" if chosen.endswith("de") else "team/ner-de")
+    other.submit()
+    browser.wait(lambda driver: "with=" in driver.current_url)
+    assert "What differs" in browser.text()
+    assert browser.complaints() == []

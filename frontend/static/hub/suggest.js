@@ -24,7 +24,7 @@ class Suggestions {
     this.place.append(this.said);
     for (const [name, value] of Object.entries({
       role: "combobox", "aria-autocomplete": "list", "aria-expanded": "false", "aria-controls": this.list.id,
-      autocapitalize: "none", spellcheck: "false",
+      autocomplete: "off", autocapitalize: "none", spellcheck: "false",
     })) input.setAttribute(name, value);
     input.addEventListener("input", () => this.soon());
     input.addEventListener("click", () => { if (this.list.hidden) this.ask(); });
@@ -49,7 +49,9 @@ class Suggestions {
   async ask() {
     const asked = ++this.asked;
     const at = this.input.selectionStart ?? this.input.value.length;
-    const address = `${this.input.dataset.suggest || "/search/suggest"}?${new URLSearchParams({ q: this.input.value, at })}`;
+    const address = new URL(this.input.dataset.suggest || "/search/suggest", window.location.href);
+    address.searchParams.set("q", this.input.value);
+    address.searchParams.set("at", at);
     try {
       const answer = await fetch(address, { headers: { Accept: "text/html" } });
       if (!answer.ok || asked !== this.asked || document.activeElement !== this.input) return;

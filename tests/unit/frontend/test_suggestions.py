@@ -156,3 +156,50 @@ def test_the_page_about_the_language_has_examples_that_can_be_read(published, st
     assert len(examples) > 15
     for address in examples:
         assert stranger.get(address).status_code == 200, address
+
+
+def named(text, client, of="adapter"):
+    """What a box that asks for a name is offered: the words, and whether an option leads away."""
+    answer = client.get("/search/suggest", {"q": text, "of": of})
+    assert answer.status_code == 200
+    assert "data-href" not in answer.content.decode(), "a name is put into the box"
+    return [html.unescape(word) for word in re.findall(r'data-text="([^"]*)"', answer.content.decode())]
+
+
+def test_a_box_for_an_adapter_offers_names_and_then_versions(catalog, published, stranger):
+    catalog.push(catalog.writer, "team/ner-de", "1.1.0", approve=catalog.owner)
+    catalog.push(catalog.writer, "team/ner-de", "1.2.0")
+    assert named("ner", stranger) == ["team/ner-de"]
+    assert named("tea", stranger) == ["team/"], "a namespace leads on"
+    assert named("team/", stranger) == ["team/ner-de"]
+    assert named("team/ner-de", stranger) == ["team/ner-de@1.1.0", "team/ner-de@1.0.0"], "what waits is not offered"
+    assert named("team/ner-de@1.0", stranger) == ["team/ner-de@1.0.0"]
+    assert named("team/ner-de@1.0.0", stranger) == named("", stranger) == []
+
+
+def test_a_box_for_a_set_offers_sets(catalog, measured, stranger):
+    assert named("fil", stranger, "set") == named("team/f", stranger, "set") == ["team/films"]
+    assert named("team/films", stranger, "set") == named("", stranger, "set") == []
+
+
+def test_private_names_are_offered_to_their_people_alone(catalog, stranger, as_writer, as_owner):
+    catalog.push(catalog.writer, "writer/secret-thing", visibility="private")
+    for text in ("secret", "writer/", "writer/secret-thing", "wri"):
+        assert named(text, stranger) == named(text, as_owner) == [], text
+        assert named(text, as_writer), text
+
+
+def test_the_forms_that_ask_for_names_offer_them(measured, catalog, as_owner):
+    for path, boxes in (("/compare", 5), ("/compare?a=&b=&set=", 3), ("/new/reduction", 1), ("/new/transfer", 3)):
+        text = as_owner.get(path).content.decode()
+        assert text.count('data-suggest="/search/suggest?of=') == boxes, path
+
+
+def test_suggestions_of_nothing_known_are_refused(db, stranger):
+    assert stranger.get("/search/suggest?q=a&of=people").status_code == 400
+
+
+@pytest.mark.parametrize("of", ["adapter", "set"])
+@pytest.mark.parametrize("text", ["x" * 600, "@", "/", "a/b@", "@@", "//", "\0", "\u202e", "%", "_", "a/%@_"])
+def test_whatever_is_typed_as_a_name_gets_an_answer(db, stranger, text, of):
+    assert stranger.get("/search/suggest", {"q": text, "of": of}).status_code == 200
