@@ -13,6 +13,7 @@ from typing import Any
 from .errors import HubError
 
 PLAIN_PROGRESS_SECONDS = 5.0
+_NAME, _WORD = 40, 20
 _CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069]")
 ProgressCall = Callable[[float, float, str], None]
 
@@ -59,7 +60,11 @@ def table(headings: Sequence[str], rows: Iterable[Sequence[Any]]) -> None:
     from rich.table import Table
     from rich.text import Text
 
-    drawn = Table(*headings, box=None, header_style="dim", pad_edge=False)
+    drawn = Table(box=None, header_style="dim", pad_edge=False)
+    # What a row is called by, a job's id above all, is copied from here: it stays in one piece, and nothing is cut.
+    for place, heading in enumerate(headings):
+        longest = max((len(row[place]) for row in cleaned), default=0)
+        drawn.add_column(heading, overflow="fold", no_wrap=longest <= (_NAME if place == 0 else _WORD))
     for row in cleaned:
         drawn.add_row(*(Text(cell) for cell in row))
     Console().print(drawn)

@@ -50,7 +50,7 @@ def get_revision(actor: Actor, adapter: Adapter, ref: str = "") -> Revision:
         raise NotFound(detail=f"no {adapter.full_name}@{ref} that you may see")
     raise NotFound(
         detail=f"{adapter.full_name} offers no version that you may see: none is published, or all are yanked",
-        hint="A yanked version still comes when it is named exactly.",
+        hint=f"A yanked version or a draft comes when it is named exactly: {adapter.full_name}@VERSION.",
     )
 
 

@@ -122,12 +122,13 @@ def jobs(
     if is_json:
         output.emit_json(page)
         return
-    rows = (
-        (job["id"], job["kind"], job["state"], f"{job['progress']:.0%}", (job.get("subject") or {}).get("name"))
-        for job in page["results"]
-    )
-    output.table(("id", "kind", "state", "progress", "subject"), rows)
+    rows = ((job["id"], job["kind"], _state_of(job), (job.get("subject") or {}).get("name")) for job in page["results"])
+    output.table(("id", "kind", "state", "subject"), rows)
     output.more_pages(page)
+
+
+def _state_of(job: dict[str, Any]) -> str:
+    return f"running {job['progress']:.0%}" if job["state"] == "running" else str(job["state"])
 
 
 def _one_job(job_id: str, url: str | None, *, is_waiting: bool, timeout: float | None, is_json: bool) -> None:
