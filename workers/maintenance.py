@@ -9,6 +9,7 @@ from django.db import close_old_connections
 
 from catalog.fits.comparing import bases_behind, request_comparison
 from catalog.fits.filling import without_shapes
+from catalog.fits.pruning import drop_unused_shapes
 from catalog.retention import collection, pruning, scrubbing
 from catalog.retention.routines import is_my_turn
 from catalog.similarity.recording import request_missing
@@ -41,7 +42,8 @@ def request_fingerprints() -> None:
 
 
 def compare_shapes() -> None:
-    """Ask for the comparison of shapes and base models where something was not compared."""
+    """Drop shape sets that nothing uses, and ask for the comparison of those that were not compared."""
+    drop_unused_shapes()
     if without_shapes(1) or bases_behind():
         request_comparison()
 

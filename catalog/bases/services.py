@@ -14,6 +14,7 @@ from catalog.fits.comparing import not_compared_with, request_comparison
 from catalog.jobs.models import Job
 from catalog.jobs.services import submit
 from catalog.names import check_base_id, check_base_revision
+from catalog.search.records import index_records_naming
 from kernels.formats.base_shapes import BaseShapes
 from kernels.formats.errors import FormatError
 
@@ -69,6 +70,7 @@ def register_base(
         base.state, base.error = BaseState.PENDING, None
         base.save()
         _add_aliases(base, aliases or [])
+        index_records_naming(base)
         if table is not None:
             record_shapes(base, table)
             return Registration(base, True, None)
@@ -130,7 +132,9 @@ def _registered_again(
             field="id",
             hint="Register the other content under another revision, such as the commit it comes from.",
         )
-    _add_aliases(base, aliases)
+    if aliases:
+        _add_aliases(base, aliases)
+        index_records_naming(base)
     return Registration(base, False, None)
 
 

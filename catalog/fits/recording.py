@@ -18,14 +18,14 @@ def record_shapes_of(revision: Revision, table: dict[str, Any], *, base: BaseMod
     ``table`` is ``kernels.formats.requirements.Requirements.as_dict()``. Raises FormatError.
     """
     asked = Requirements.from_dict(table)
-    shapes, is_new = ShapeSet.objects.get_or_create(
-        digest=asked.digest, defaults={"modules": asked.modules, "table": asked.as_dict()}
-    )
+    shapes = ShapeSet(digest=asked.digest, modules=asked.modules, table=asked.as_dict())
+    # Written over itself where it is there: so it is locked, and not dropped before this revision uses it.
+    ShapeSet.objects.bulk_create([shapes], update_conflicts=True, unique_fields=["digest"], update_fields=["modules"])
     RevisionShapes.objects.update_or_create(revision=revision, defaults={"shapes": shapes})
     made = compare_shapes(shapes, base) if base is not None else None
     if made is not None and made.pk is None:
         keep([made])
-    others = BaseModel.objects.filter(state=BaseState.READY).exclude(pk=base.pk if base else 0)
-    if is_new and others.exists():
+    compared = shapes.fits.values("base")
+    if BaseModel.objects.filter(state=BaseState.READY, shapes__isnull=False).exclude(pk__in=compared).exists():
         request_comparison()
     return shapes

@@ -1,5 +1,8 @@
 """Keep the search entries of catalogue records: they are found like adapters, and marked as elsewhere."""
 
+from django.db.models import Q
+
+from catalog.bases.models import BaseModel
 from catalog.bases.queries import find_base
 from catalog.records.models import Record
 from catalog.search.models import SearchEntry
@@ -34,6 +37,27 @@ def index_record(record: Record) -> None:
     }
     entry, _ = SearchEntry.objects.update_or_create(record=record, defaults=shown)
     write_words(entry, _text(record))
+
+
+def index_records_naming(base: BaseModel) -> int:
+    """Give the records whose claim names ``base``, by its id, an alias or its last part, the base model that it means.
+
+    Call it inside the transaction that registers a base model or an alias. Returns how many entries changed: what a
+    short name meant before may be of two models now, and then it means none.
+    """
+    names = {base.folded, base.folded.rpartition("/")[2], *base.aliases.values_list("folded", flat=True)}
+    claimed = Q()
+    for name in names:
+        claimed |= Q(base_name__iexact=name) | Q(base_name__istartswith=f"{name}@")
+    records = Record.objects.filter(claimed, withdrawn_at=None)
+    changed = 0
+    for said in records.order_by("base_name").values_list("base_name", flat=True).distinct():
+        meant = find_base(said)
+        entries = SearchEntry.objects.filter(record__base_name=said).exclude(base_model=meant)
+        for record in Record.objects.filter(withdrawn_at=None, pk__in=entries.values("record")):
+            index_record(record)
+            changed += 1
+    return changed
 
 
 def _text(record: Record) -> str:

@@ -3,18 +3,23 @@
 import pytest
 
 from catalog.accounts.models import User
+from catalog.adapters.models import Revision
+from catalog.adapters.releasing import release_files
 from catalog.bases.models import BaseModel
 from catalog.bases.services import register_base
 from catalog.fits.comparing import COMPARE_SHAPES, bases_behind, compare_base
 from catalog.fits.models import BaseFit, RevisionShapes, ShapeSet
+from catalog.fits.pruning import drop_unused_shapes
 from catalog.fits.queries import bases_that_fit, fitting_digests, shape_digest_of, shapes_of
+from catalog.fits.recording import record_shapes_of
 from catalog.jobs.models import Job
 from catalog.search.models import SearchEntry
 from catalog.search.queries import search
 from catalog.search.query import SearchQuery
 from catalog.store import blob_store
-from tests.unit.catalog.factories import PROJECTION, WIDTH, make_base, make_namespace, make_user
+from tests.unit.catalog.factories import PROJECTION, WIDTH, make_base, make_namespace, make_user, together
 from tests.unit.catalog.shaping import make_wide_base, published
+from workers import maintenance
 from workers.comparing import CompareShapes
 
 pytestmark = pytest.mark.django_db
@@ -119,3 +124,56 @@ def test_the_listing_filters_by_what_fits_and_not_by_a_name(owner: User, base: B
         for asked in (base, twin, wide)
     }
     assert found == {"tiny/llama": ["lab/right"], "tiny/twin": ["lab/right"], "tiny/wide": []}
+
+
+def test_a_shape_set_goes_with_the_last_revision_that_has_files_of_it(owner: User, base: BaseModel) -> None:
+    first, second = published(owner, base, "lab/one"), published(owner, base, "lab/two", rank=8)
+    digest = shape_digest_of(first)
+    assert drop_unused_shapes() == 0
+    release_files(Revision.objects.filter(pk=first.pk))
+    assert drop_unused_shapes() == 0
+    assert (shape_digest_of(first), shape_digest_of(second)) == ("", digest)
+    release_files(Revision.objects.filter(pk=second.pk))
+    assert drop_unused_shapes() == 1
+    assert not ShapeSet.objects.exists()
+    assert not BaseFit.objects.exists()
+
+
+def test_what_was_dropped_comes_back_with_its_comparisons_when_it_is_pushed_again(owner: User, base: BaseModel) -> None:
+    wide, first = make_wide_base(owner), published(owner, base, "lab/one")
+    compare_all()
+    release_files(Revision.objects.filter(pk=first.pk))
+    drop_unused_shapes()
+    Job.objects.all().delete()
+    again = published(owner, base, "lab/two")
+    assert fitting_digests(base) == [shape_digest_of(again)]
+    assert Job.objects.filter(kind=COMPARE_SHAPES).count() == 1
+    assert bases_behind() == [wide]
+
+
+def test_the_daily_round_drops_what_nothing_uses(owner: User, base: BaseModel) -> None:
+    release_files(Revision.objects.filter(pk=published(owner, base).pk))
+    maintenance.compare_shapes()
+    assert not ShapeSet.objects.exists()
+
+
+@pytest.mark.django_db(transaction=True)
+def test_shapes_that_are_recorded_while_unused_ones_are_dropped_are_kept() -> None:
+    owner = make_user("owner")
+    make_namespace(owner)
+    base = make_base(owner)
+    revision = published(owner, base)
+    shapes = shapes_of(revision)
+    assert shapes is not None
+    table = shapes.table
+
+    def record() -> list[bool]:
+        kept = []
+        for _ in range(15):
+            RevisionShapes.objects.filter(revision=revision).delete()
+            record_shapes_of(revision, table, base=base)
+            kept.append(ShapeSet.objects.filter(revisions__revision=revision).exists())
+        return kept
+
+    outcomes = together([record, lambda: [drop_unused_shapes() >= 0 for _ in range(15)]])
+    assert outcomes == [[True] * 15] * 2

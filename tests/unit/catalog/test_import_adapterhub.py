@@ -7,6 +7,7 @@ import pytest
 from django.contrib.auth.models import AnonymousUser
 from django.core.management import CommandError, call_command
 
+from catalog.bases.services import register_base
 from catalog.errors import InvalidInput, NotFound, NotPermitted
 from catalog.records.files import entries_in
 from catalog.records.importing import Report, import_entries
@@ -338,3 +339,43 @@ def test_every_real_entry_of_adapterhub_becomes_a_record():
     assert not Record.objects.filter(task="").exists()
     most = max(Record.objects.all(), key=lambda record: record.versions.count())
     assert most.versions.count() == 141
+
+
+def found_for(base: str) -> list[str]:
+    return [row.full_name for row in search(SearchQuery(base=base), NOBODY).rows]
+
+
+def test_a_record_is_found_by_its_base_model_as_soon_as_that_is_registered(tmp_path):
+    import_entries(lines(tmp_path, ENTRY, {**ENTRY, "id": "ukp/other", "name": "other", "base_model": "gpt2"}))
+    admin = make_user("admin", is_admin=True)
+    assert found_for("bert-base-uncased") == []
+    make_base(admin, "google-bert/bert-base-uncased")
+    assert found_for("bert-base-uncased") == ["adapterhub/ukp/bert_ner_de"], "by the last part of its id"
+    make_base(admin, "tiny/llama")
+    assert found_for("tiny/llama") == []
+
+
+def test_a_record_is_found_by_a_base_model_as_soon_as_an_alias_says_so(tmp_path):
+    import_entries(lines(tmp_path, {**ENTRY, "base_model": "Old-BERT"}))
+    admin = make_user("admin", is_admin=True)
+    base = make_base(admin, "lab/bert")
+    assert found_for("lab/bert") == []
+    register_base(admin, name=base.name, config={}, aliases=["old-bert"])
+    assert found_for("lab/bert") == ["adapterhub/ukp/bert_ner_de"]
+
+
+def test_a_short_name_that_two_base_models_bear_means_neither(tmp_path):
+    import_entries(lines(tmp_path, {**ENTRY, "base_model": "bert"}))
+    admin = make_user("admin", is_admin=True)
+    make_base(admin, "lab/bert")
+    assert found_for("lab/bert") == ["adapterhub/ukp/bert_ner_de"]
+    make_base(admin, "rivals/bert")
+    assert found_for("lab/bert") == found_for("rivals/bert") == []
+
+
+def test_what_was_taken_out_does_not_come_back_with_its_base_model(tmp_path):
+    record, _ = imported(tmp_path)
+    admin = make_user("admin", is_admin=True)
+    withdraw_record(admin, record, reason="Asked for.")
+    make_base(admin, "google-bert/bert-base-uncased")
+    assert found_for("bert-base-uncased") == []
