@@ -19,6 +19,8 @@ FILES = {
         "catalog/test_accounts.py",
         "catalog/test_blobs.py",
         "catalog/test_audit_log.py",
+        "catalog/test_review_queue.py",
+        "frontend/test_review_pages.py",
     ),
     "access, withdrawal, removal": (
         "catalog/test_access.py",
@@ -60,6 +62,7 @@ FILES = {
         "catalog/test_search_contract.py",
         "frontend/test_search_page.py",
         "frontend/test_suggestions.py",
+        "frontend/test_topic_pages.py",
     ),
 }
 
