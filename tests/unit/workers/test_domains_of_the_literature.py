@@ -15,13 +15,11 @@ from catalog.collections.queries import get_collection_revision, items_of
 from catalog.collections.services import create_collection
 from catalog.evaluations.claims import claims_of
 from catalog.evaluations.harnesses import ASKED
-from catalog.jobs.models import Job
 from catalog.search.queries import SearchQuery, search
 from catalog.taxonomy.domains import cautions_of
 from catalog.uploads.metadata import Metadata
-from tests.unit.catalog.factories import lora_files, make_namespace, make_user, push, safetensors
-from workers.computing import inspect_revision
-from workers.validation import ValidateRevision
+from tests.unit.catalog.factories import lora_files, make_namespace, make_user, safetensors
+from tests.unit.workers.pushed_domains import Files, published
 
 pytestmark = pytest.mark.django_db
 NOBODY = AnonymousUser()
@@ -52,12 +50,6 @@ BASES: dict[str, dict[str, Any]] = {
         }
     },
 }
-Files = dict[str, bytes]
-
-
-def with_card(files: Files, **front: Any) -> Files:
-    """The files with another front matter in their card; JSON is YAML."""
-    return {**files, "README.md": f"---\n{json.dumps(front)}\n---\n# An adapter\n".encode()}
 
 
 def bottleneck(*layers: int, model_type: str = "bert", model_name: str = READER) -> Files:
@@ -214,20 +206,6 @@ def owner(store: object, sent: object) -> User:
     for name, shapes in BASES.items():
         register_base(admin, name=name, shapes=shapes)
     return user
-
-
-def published(owner: User, name: str, files: Files, said: Metadata, **front: Any) -> Revision:
-    """A revision that the hub's own inspection has accepted, by what the worker runs, without a process of its own."""
-    revision = push(owner, with_card(files, **front), f"lab/{name}", metadata=said)
-    job = Job.objects.get(payload__revision_id=revision.pk, kind="validate_revision")
-    work = ValidateRevision()
-    with work.prepare(job, lambda progress, note: None) as argument:
-        outcome = inspect_revision(argument, lambda *words: None)
-    assert outcome["verdict"] == "accepted", outcome["findings"]
-    work.apply(job, outcome)
-    revision.refresh_from_db()
-    assert revision.state == "published", revision.report["findings"]
-    return revision
 
 
 @pytest.mark.parametrize(
