@@ -11,8 +11,8 @@ from frontend.figures.scales import shortened
 from frontend.templatetags.hub import revision_url, version_name
 
 MOST_NODES = 60
-_BOX_WIDTH, _BOX_HEIGHT, _GAP, _ROW, _EDGE = 184, 44, 56, 56, 8
-_MOST_LETTERS = 22
+_BOX_WIDTH, _BOX_HEIGHT, _GAP, _ROW, _EDGE = 208, 44, 56, 56, 8
+_MOST_LETTERS = 24
 
 
 @dataclass(frozen=True)
