@@ -6,11 +6,12 @@ import threading
 import time
 
 from django.conf import settings
-from django.db import close_old_connections
+from django.db import close_old_connections, connection
 
 from catalog.jobs import services as jobs
 from catalog.jobs.heartbeats import forget_lost_workers
 from catalog.search.downloads import carry_downloads
+from catalog.search.floors import make_floors
 from catalog.search.totals import recount_if_due
 from catalog.uploads.services import drop_stale_staging, expire_uploads
 from workers.kinds import abandon_exhausted
@@ -30,7 +31,8 @@ def sweep_once() -> int:
         expire_uploads()
         forget_lost_workers()
         carry_downloads()
-        recount_if_due()
+        if recount_if_due():
+            make_floors(connection)
         if not this_worker().clock_problem:
             _drop_stale_staging_if_due()
         return sent

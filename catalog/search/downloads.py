@@ -17,7 +17,6 @@ from django.utils import timezone
 
 from catalog.observing import observe
 from catalog.search.models import DownloadCount, SearchEntry
-from catalog.search.word_index import carry_weights
 
 log = logging.getLogger(__name__)
 _BATCH = 1000
@@ -105,7 +104,6 @@ def _carry_batch() -> int:
     entries = SearchEntry.objects.filter(adapter_id__in={adapter_id for _, adapter_id in keys})
     entries.update(downloads=F("downloads") + Subquery(new.values("new")))
     rows.update(carried=F("count"))
-    carry_weights([adapter_id for _, adapter_id in keys])
     return len(keys)
 
 

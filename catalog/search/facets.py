@@ -6,17 +6,16 @@ Counted are the 10,000 most downloaded at most. What nobody filtered was counted
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from django.db.models import Q
+from django.db.models import Q, QuerySet
 
 from catalog.access.models import Grant
 from catalog.accounts.querysets import Actor, is_staff, namespaces_of
 from catalog.counting import remembered
 from catalog.search.fields import Among
 from catalog.search.grouping import ALL, BANDS, FACETS, Counts, counted
-from catalog.search.hits import Hits, seen_by
+from catalog.search.hits import BY_DOWNLOADS, Hits, ids_of, seen_by
 from catalog.search.models import SearchEntry
 from catalog.search.query import NUMBER_FILTERS, SearchQuery
-from catalog.search.sampling import most_downloaded
 from catalog.search.totals import totals
 
 FACET_LIMIT = 10_000
@@ -93,10 +92,10 @@ def _count(query: SearchQuery, viewer: Actor) -> tuple[Counts, bool]:
     if query == _EVERYTHING:
         return _everything(viewer, FACETS, _MOST_VALUES)
     hits = Hits(query, viewer)
-    if hits.found is not None:
-        return _counted(hits.entries())
-    if hits.terms.required:
-        sample = most_downloaded(hits, FACET_LIMIT + 1)
+    if hits.is_rich and hits.is_indexed and not hits.is_empty:
+        return _counted(hits.most_downloaded())
+    if hits.found is None and hits.terms.required:
+        sample = ids_of(hits.most_downloaded(), FACET_LIMIT + 1)
         counts, _ = _counted(hits.by_columns().filter(Among("pk", sample[:FACET_LIMIT])))
         return counts, len(sample) <= FACET_LIMIT
     return _counted(hits.entries())
@@ -108,9 +107,9 @@ def _everything(viewer: Actor, names: tuple[str, ...], most: int) -> tuple[Count
     return _counted(Hits(_EVERYTHING, viewer).entries(), names, most)
 
 
-def _counted(entries: Any, names: tuple[str, ...] = FACETS, most: int = _MOST_VALUES) -> tuple[Counts, bool]:
+def _counted(entries: QuerySet[Any], names: tuple[str, ...] = FACETS, most: int = _MOST_VALUES) -> tuple[Counts, bool]:
     """Of the most downloaded, and whether those are all."""
-    counts = counted(entries.order_by("-downloads", "-id"), names, most=most, limit=FACET_LIMIT)
+    counts = counted(entries.order_by(*BY_DOWNLOADS), names, most=most, limit=FACET_LIMIT)
     return counts, counts.get(ALL, [("", 0)])[0][1] <= FACET_LIMIT
 
 

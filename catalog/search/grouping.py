@@ -9,7 +9,6 @@ from django.db.models import QuerySet
 from catalog.accounts.models import Namespace
 from catalog.bases.models import BaseModel
 from catalog.search.bands import GAIN_BANDS, SIZE_BANDS, band_case
-from catalog.search.models import SearchEntry
 
 Counts = dict[str, list[tuple[str, int]]]
 FACETS = ("base", "architecture", "method", "task", "language", "rank", "license", "size", "gain", "namespace")
@@ -48,8 +47,8 @@ _COLUMNS = (
 )
 
 
-def counted(entries: QuerySet[SearchEntry], facets: tuple[str, ...], *, most: int, limit: int) -> Counts:
-    """The ``most`` most frequent values of each facet among the first ``limit`` entries, in their order.
+def counted(entries: QuerySet[Any], facets: tuple[str, ...], *, most: int, limit: int) -> Counts:
+    """The ``most`` most frequent values of each facet among the first ``limit`` rows, in their order.
 
     Under ``ALL`` stands how many entries there are, and no more than one above the limit.
     """

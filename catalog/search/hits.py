@@ -5,6 +5,7 @@ page. Only the index says which of the two it is, so it is asked first, and no f
 """
 
 import json
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any
 
@@ -14,9 +15,10 @@ from django.db.models import BooleanField, Exists, F, OuterRef, Q, QuerySet, Sub
 
 from catalog.access.querysets import granted, origins_seen
 from catalog.accounts.querysets import Actor, visible_through
-from catalog.counting import remembered
+from catalog.counting import bounded, remembered
 from catalog.search.conditions import COLUMNS, one_of, other_conditions, values_of
 from catalog.search.fields import Among, Match
+from catalog.search.floors import floors
 from catalog.search.models import SearchEntry, SearchTerms
 from catalog.search.query import SearchQuery
 from catalog.search.terms import Atom, Terms, needed, words_asked
@@ -24,9 +26,19 @@ from catalog.search.tokens import label
 from catalog.search.totals import counted_before
 
 MOST_HITS = 10_000
-"""So many are collected where words were asked for: counts and facets are exact up to here."""
+"""So many are collected: counts and facets are exact up to here."""
 MOST_FILTERED = 3_000
-"""The same where only filters were: with more, walking is quicker."""
+"""The same on SQLite where only filters were asked for: with more, walking is quicker."""
+BY_DOWNLOADS, BY_DATE = ("-downloads", "-pk"), ("-published_at", "-pk")
+_MARGIN = 1.2
+
+
+@dataclass(frozen=True)
+class Reach:
+    """``ids`` of all hits, None where there are too many; the most downloaded of those weigh ``floor`` or more."""
+
+    ids: list[int] | None
+    floor: int = 0
 
 
 def seen_by(viewer: Actor, path: str = "") -> list[Q]:
@@ -50,27 +62,69 @@ class Hits:
         self._others = other_conditions(query, viewer)
         labels = [tuple(Atom((label(name, value),)) for value in found) for name, found in values.items()]
         self._narrow = Terms((*self.terms.required, *labels), self.terms.excluded)
+        # On PostgreSQL a row of the index has all that is asked of an entry.
+        self.is_rich = connection.vendor == "postgresql"
 
-    @cached_property
+    @property
+    def order(self) -> tuple[str, ...]:
+        """In which order PostgreSQL gives :attr:`found`."""
+        return BY_DATE if self.query.sort == "newest" else BY_DOWNLOADS
+
+    @property
     def found(self) -> list[int] | None:
         """Ids of all entries that the index knows, or None: too many, or no question for it. Columns decide further."""
         if self.is_empty:
             return []
-        if not self._narrow.required or (not self.terms.required and len(self._columns) < 2):
-            return None
-        most = MOST_HITS if words_asked(self.query) else MOST_FILTERED
+        return self.reach.ids if self.is_indexed and self._is_for_index() else None
 
-        def collect() -> list[int] | None:
-            ids = ids_of(self.in_index(), most + 1)
-            return ids if len(ids) <= most else None
+    def _is_for_index(self) -> bool:
+        """Not what one column decides: an index of that column has it in the order of the downloads."""
+        if self.terms.required or len(self._columns) > 1:
+            return True
+        return self.is_rich and self.order == BY_DATE and not self._has_many(MOST_HITS)
 
+    @property
+    def is_indexed(self) -> bool:
+        """Whether there is anything that the index can be asked."""
+        return bool(self._narrow.required)
+
+    @cached_property
+    def reach(self) -> Reach:
+        """How far the index is to be read."""
         # That there are too many is believed for a minute: the facets of a page need not ask again.
-        return remembered(("hits", self._narrow, self.viewer.pk), collect, lambda ids: ids is None)
+        key = ("reach", replace(self.query, sort=""), self.viewer.pk)
+        return remembered(key, self._reach_far if self.is_rich else self._reach_all, lambda reach: reach.ids is None)
+
+    def _reach_all(self) -> Reach:
+        most = MOST_HITS if words_asked(self.query) else MOST_FILTERED
+        ids = ids_of(self.in_index(), most + 1)
+        return Reach(ids if len(ids) <= most else None)
+
+    def _reach_far(self) -> Reach:
+        """What is frequent above one floor is so above the next."""
+        rows, share = self.in_index(), 1.0
+        for floor in floors():
+            if share * floor.entries > _MARGIN * MOST_HITS:
+                count = bounded(rows.filter(weight__gte=floor.weight), MOST_HITS)
+                if count > MOST_HITS:
+                    return Reach(None, floor.weight)
+                share = count / floor.entries
+        ids = ids_of(rows.order_by(*self.order), MOST_HITS + 1)
+        return Reach(ids if len(ids) <= MOST_HITS else None)
 
     def in_index(self) -> QuerySet[SearchTerms]:
         """Rows of the word index, for what only it knows and for the filters that it knows too."""
-        path = "" if connection.vendor == "postgresql" else "entry__"
-        return SearchTerms.objects.filter(*seen_by(self.viewer, path), terms__match=self._narrow)
+        if self.is_rich:
+            decided = [*seen_by(self.viewer), *self._columns, *self._others]
+            return SearchTerms.objects.filter(*decided, terms__match=self._narrow)
+        return SearchTerms.objects.filter(*seen_by(self.viewer, "entry__"), terms__match=self._narrow)
+
+    def most_downloaded(self) -> QuerySet[SearchTerms]:
+        """Rows of the word index in the order of downloads, ``MOST_HITS`` of them or all."""
+        if not self.is_rich:
+            return self.in_index().order_by("-entry__downloads", "-pk")
+        rows = self.in_index().order_by(*BY_DOWNLOADS)
+        return rows.filter(weight__gte=self.reach.floor) if self.reach.floor else rows
 
     def entries(self) -> QuerySet[SearchEntry]:
         """The entries, in any order; walk them where :attr:`found` is None."""
@@ -88,6 +142,8 @@ class Hits:
 
     def count(self, most: int) -> int:
         """How many there are, and no further than one more than ``most``, which is not above ``MOST_HITS``."""
+        if self.is_rich and self.is_indexed:
+            return self._count_in_index(most)
         if self.found is None and not self._others:
             if words_asked(self.query):
                 return most + 1
@@ -95,7 +151,14 @@ class Hits:
                 return len(ids_of(self.in_index(), most + 1))
             if not self.terms and self._has_many(most):
                 return most + 1
-        return self.entries().order_by()[: most + 1].count()
+        return bounded(self.entries(), most)
+
+    def _count_in_index(self, most: int) -> int:
+        if self.is_empty or self._is_for_index():
+            return most + 1 if self.found is None else min(len(self.found), most + 1)
+        if not self._others and self._has_many(most):
+            return most + 1
+        return bounded(self.in_index(), most)
 
     def _has_many(self, most: int) -> bool:
         """Whether the only filter, or none, was counted before to have more than so many that everybody sees."""

@@ -99,8 +99,8 @@ class SearchText(models.Model):
 class SearchTerms(models.Model):
     """The index over those words (:mod:`catalog.search.word_index`), asked by ``terms__match``.
 
-    PostgreSQL has what decides who may see an entry beside its words, and the magnitude of its downloads; on SQLite
-    the table has no columns but the first two.
+    PostgreSQL has the columns of the entry that a search asks beside its words, by the same names, and the magnitude of
+    its downloads; on SQLite the table has no columns but the first two.
     """
 
     entry = models.OneToOneField(
@@ -113,6 +113,21 @@ class SearchTerms(models.Model):
     namespace = models.ForeignKey("accounts.Namespace", null=True, on_delete=models.DO_NOTHING, related_name="+")
     adapter = models.ForeignKey("adapters.Adapter", null=True, on_delete=models.DO_NOTHING, related_name="+")
     revision = models.ForeignKey("adapters.Revision", null=True, on_delete=models.DO_NOTHING, related_name="+")
+    base_model = models.ForeignKey("bases.BaseModel", null=True, on_delete=models.DO_NOTHING, related_name="+")
+    downloads = models.BigIntegerField()
+    published_at = models.DateTimeField()
+    size_bytes = models.BigIntegerField()
+    gain = models.FloatField(null=True)
+    best_score = models.FloatField(null=True)
+    rank = models.PositiveIntegerField(null=True)
+    architecture = models.CharField(max_length=80)
+    method = models.CharField(max_length=60)
+    task = models.CharField(max_length=80)
+    domain = models.CharField(max_length=80)
+    modality = models.CharField(max_length=80)
+    license = models.CharField(max_length=200)
+    languages = models.TextField()
+    shape_digest = models.CharField(max_length=64)
 
     class Meta:
         managed = False
@@ -122,8 +137,8 @@ class SearchTerms(models.Model):
 class FacetCount(models.Model):
     """How many entries that everybody sees carry a value; the sweep counts them (:mod:`catalog.search.counting`).
 
-    ``value`` is what filters are given; base models and namespaces stand by name. ``facet`` is also ``tag``, and
-    ``weight`` for the magnitudes of downloads.
+    ``value`` is what filters are given; base models and namespaces stand by name. ``facet`` is also ``tag``,
+    ``weight`` for the magnitudes of downloads, and ``floor`` (:mod:`catalog.search.floors`).
     """
 
     facet = models.CharField(max_length=20)

@@ -36,7 +36,7 @@ def search(query: SearchQuery, viewer: Actor, *, cursor: str | None = None, limi
     found = sorted_hits(hits)
 
     def fetch(key: list[Any] | None, most: int) -> list[Listed]:
-        return list(map(Listed._make, _page(found.entries, found.order, key, most)))
+        return list(map(Listed._make, _page(found.near(key, most), found.order, key, most)))
 
     # Sorted by score, only what has one is in the list.
     is_part = query.sort == "score"

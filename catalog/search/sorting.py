@@ -11,7 +11,6 @@ from catalog.search.conditions import scored_on
 from catalog.search.fields import Among
 from catalog.search.hits import Hits, ids_of
 from catalog.search.models import SearchEntry, SearchTerms
-from catalog.search.sampling import most_downloaded
 from catalog.search.terms import Atom, Terms, words_asked
 
 MOST_RANKED = 1_000
@@ -28,10 +27,18 @@ NO_MERIT = Value(None, FloatField())
 
 @dataclass(frozen=True)
 class Sorted:
-    """Entries with the column ``merit``, and the order that makes pages of them."""
+    """Entries with the column ``merit``, and the order that makes pages of them; their ids in it where known."""
 
     entries: QuerySet[SearchEntry]
     order: tuple[str, ...]
+    ids: list[int] | None = None
+
+    def near(self, key: list[Any] | None, most: int) -> QuerySet[SearchEntry]:
+        """Entries among which are the first ``most`` after ``key``, which is of the last row before."""
+        if self.ids is None or (key is not None and key[-1] not in self.ids):
+            return self.entries
+        start = 0 if key is None else self.ids.index(key[-1]) + 1
+        return self.entries.filter(Among("pk", self.ids[start : start + most]))
 
 
 def order_of(sort: str) -> tuple[str, ...]:
@@ -57,13 +64,14 @@ def sorted_hits(hits: Hits) -> Sorted:
         ranked = SearchEntry.objects.filter(Among("pk", best)) if best else SearchEntry.objects.none()
         return Sorted(ranked.annotate(merit=_words_in_head(asked)), order)
     order = SORTS["downloads"] if query.sort == "relevance" else order
-    return Sorted(entries.annotate(merit=NO_MERIT), order)
+    is_in_order = hits.is_rich and query.sort != "name"
+    return Sorted(entries.annotate(merit=NO_MERIT), order, hits.found if is_in_order else None)
 
 
 def _most_downloaded(hits: Hits, entries: QuerySet[SearchEntry]) -> list[int]:
     if hits.found is not None:
-        return ids_of(entries.order_by(*SORTS["downloads"]), MOST_RANKED)
-    sample = most_downloaded(hits, MOST_RANKED)
+        return hits.found[:MOST_RANKED] if hits.is_rich else ids_of(entries.order_by(*SORTS["downloads"]), MOST_RANKED)
+    sample = ids_of(hits.most_downloaded(), MOST_RANKED)
     return ids_of(hits.by_columns().filter(Among("pk", sample)), MOST_RANKED) if sample else []
 
 

@@ -73,7 +73,7 @@ def counted_before(facet: str, value: str) -> int:
 
 
 def _write(counts: dict[tuple[str, str], int]) -> None:
-    known = {(row.facet, row.value): row for row in FacetCount.objects.all().iterator()}
+    known = {(row.facet, row.value): row for row in FacetCount.objects.filter(facet__in=_KEPT).iterator()}
     gone = [row.pk for key, row in known.items() if key not in counts]
     for first in range(0, len(gone), _BATCH):
         FacetCount.objects.filter(pk__in=gone[first : first + _BATCH]).delete()

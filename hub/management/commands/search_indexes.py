@@ -7,6 +7,7 @@ from django.core.management.base import BaseCommand, CommandError
 from django.db import connection
 
 from catalog.migrating import end_migration, prepare_for_migration
+from catalog.search.floors import make_floors
 from catalog.search.totals import recount
 from catalog.search.trigrams import make_trigram_index
 from catalog.search.word_index import fill, make_indexes, make_table
@@ -30,6 +31,7 @@ class Command(BaseCommand):
             make_indexes(connection)
             recount()
             has_trigrams = connection.vendor != "postgresql" or make_trigram_index(connection)
+            make_floors(connection)
         finally:
             end_migration()
         if not has_trigrams:
