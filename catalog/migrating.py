@@ -39,6 +39,21 @@ class AddIndexBeside(migrations.AddIndex):
             schema_editor.remove_index(model, self.index, concurrently=True)
 
 
+class RemoveIndexBeside(migrations.RemoveIndex):
+    """``RemoveIndex`` that stops nobody: on PostgreSQL ``CONCURRENTLY``. Its migration says ``atomic = False``."""
+
+    atomic = False
+
+    def database_forwards(self, app_label: str, schema_editor: Any, from_state: Any, to_state: Any) -> None:
+        """Drop the index, unless it is gone."""
+        if schema_editor.connection.vendor != "postgresql":
+            super().database_forwards(app_label, schema_editor, from_state, to_state)
+            return
+        model = from_state.apps.get_model(app_label, self.model_name)
+        if self.allow_migrate_model(schema_editor.connection.alias, model):
+            schema_editor.execute(f"DROP INDEX CONCURRENTLY IF EXISTS {schema_editor.quote_name(self.name)}")
+
+
 class AllowNull(migrations.AlterField):
     """``AlterField`` that lets a column be empty, and on PostgreSQL does nothing else.
 

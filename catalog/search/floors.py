@@ -6,7 +6,6 @@ over the words of those above each floor, a weight; SQLite counts hits quickly e
 
 from dataclasses import dataclass
 
-from django.db import connection as default_connection
 from django.db import transaction
 from django.db.backends.base.base import BaseDatabaseWrapper
 
@@ -14,6 +13,7 @@ from catalog.migrating import end_migration, prepare_for_migration
 from catalog.search.known_words import forget, kept
 from catalog.search.models import FacetCount
 from catalog.search.postgresql_index import TABLE, drop_index, index_words
+from catalog.search.totals import counted_before
 
 _FACET = "floor"
 SIZES = (55_000, 250_000)
@@ -29,8 +29,8 @@ class Floor:
 
 
 def floors() -> list[Floor]:
-    """The highest first; none where everything is read quickly."""
-    return kept("floors", _read) if default_connection.vendor == "postgresql" else []
+    """On PostgreSQL, the highest first; the last one is the bottom, with all there is above it."""
+    return kept("floors", lambda: [*_read(), Floor(0, counted_before("", ""))])
 
 
 def make_floors(connection: BaseDatabaseWrapper) -> None:

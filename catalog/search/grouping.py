@@ -92,19 +92,21 @@ def named(rows: list[Any]) -> Counts:
 
 
 def _grouped(facet: str, rows: str) -> str:
-    if column := _WORDS.get(facet):
-        return f"SELECT '{facet}', word.value, COUNT(*) FROM {rows}, {_cut(column)} WHERE word.value <> '' GROUP BY 2"
-    value = _VALUES[facet].format(weight=_weight())
-    present = f"SELECT {value} AS value FROM {rows}"
+    """Equal values are counted before anything is done with them: there are few."""
+    column = _WORDS.get(facet) or _VALUES[facet].format(weight=_weight())
+    groups = f"(SELECT {column} AS value, COUNT(*) AS count FROM {rows} GROUP BY 1) AS hits"
+    if facet in _WORDS:
+        summed = "CAST(SUM(hits.count) AS bigint)"
+        return f"SELECT '{facet}', word.value, {summed} FROM {groups}, {_cut()} WHERE word.value <> '' GROUP BY 2"
     cast = f"CAST(value AS {'text' if connection.vendor == 'postgresql' else 'TEXT'})"
-    return f"SELECT '{facet}', {cast}, COUNT(*) FROM ({present}) AS given WHERE {cast} <> '' GROUP BY 2"
+    return f"SELECT '{facet}', {cast}, count FROM {groups} WHERE {cast} <> ''"
 
 
-def _cut(column: str) -> str:
+def _cut() -> str:
     if connection.vendor == "postgresql":
-        return f"unnest(string_to_array(trim(hits.{column}), ' ')) AS word (value)"
+        return "unnest(string_to_array(trim(hits.value), ' ')) AS word (value)"
     # Quoted first, so that nothing in a word ends the list; the blanks between words then cut it.
-    return f"json_each('[' || replace(json_quote(trim(hits.{column})), ' ', '\",\"') || ']') AS word"
+    return "json_each('[' || replace(json_quote(trim(hits.value)), ' ', '\",\"') || ']') AS word"
 
 
 def _weight() -> str:

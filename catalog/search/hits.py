@@ -75,11 +75,14 @@ class Hits:
         """Ids of all entries that the index knows, or None: too many, or no question for it. Columns decide further."""
         if self.is_empty:
             return []
-        return self.reach.ids if self.is_indexed and self._is_for_index() else None
+        return self.reach.ids if self.is_indexed and self._is_for_index else None
 
+    @cached_property
     def _is_for_index(self) -> bool:
         """Not what one column decides: an index of that column has it in the order of the downloads."""
         if self.terms.required or len(self._columns) > 1:
+            return True
+        if self.is_rich and (self.query.domain or self.query.modality):
             return True
         return self.is_rich and self.order == BY_DATE and not self._has_many(MOST_HITS)
 
@@ -154,11 +157,13 @@ class Hits:
         return bounded(self.entries(), most)
 
     def _count_in_index(self, most: int) -> int:
-        if self.is_empty or self._is_for_index():
+        if self.is_empty or self._is_for_index:
             return most + 1 if self.found is None else min(len(self.found), most + 1)
         if not self._others and self._has_many(most):
             return most + 1
-        return bounded(self.in_index(), most)
+        # An index of the column has all that counting it asks, but for a licence, which it has in capitals.
+        is_covered = not self._others and not self.query.license
+        return bounded(self.by_columns() if is_covered else self.in_index(), most)
 
     def _has_many(self, most: int) -> bool:
         """Whether the only filter, or none, was counted before to have more than so many that everybody sees."""

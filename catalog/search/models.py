@@ -6,6 +6,14 @@ from django.db.models.functions import Left, Upper
 
 from catalog.search.fields import TermsField
 
+# What decides who may see an entry: an index that has it counts entries without looking at them.
+_SEEN = ("revision", "namespace", "adapter", "is_public", "is_derived")
+
+
+def _index_of(*fields: str, name: str, condition: Q | None = None) -> models.Index:
+    include = [column for column in _SEEN if column not in fields]
+    return models.Index(fields=fields, name=name, condition=condition, include=include)
+
 
 class SearchEntry(models.Model):
     """The default version of an adapter, or a record of another catalogue, as listings filter and sort it.
@@ -50,20 +58,27 @@ class SearchEntry(models.Model):
     class Meta:
         # Each filter in the order of the default sorting: the first page stops after its rows, however many there are.
         indexes = [
-            models.Index(fields=["namespace", "-downloads", "-id"], name="entry_by_namespace"),
-            models.Index(fields=["base_model", "-downloads", "-id"], name="entry_by_base"),
-            models.Index(fields=["method", "-downloads", "-id"], name="entry_by_method"),
-            models.Index(fields=["task", "-downloads", "-id"], name="entry_by_task"),
+            _index_of("namespace", "-downloads", "-id", name="entries_of_namespace"),
+            _index_of("base_model", "-downloads", "-id", name="entries_of_base"),
+            _index_of("method", "-downloads", "-id", name="entries_of_method"),
+            _index_of("task", "-downloads", "-id", name="entries_of_task"),
             models.Index(Upper("license"), F("downloads").desc(), F("id").desc(), name="entry_by_license"),
             models.Index(fields=["-downloads", "-id"], name="entry_by_downloads"),
             models.Index(fields=["-published_at", "-id"], name="entry_by_date"),
-            models.Index(fields=["architecture", "-downloads", "-id"], name="entry_by_architecture"),
-            models.Index(fields=["rank", "-downloads", "-id"], name="entry_by_rank"),
-            models.Index(fields=["size_bytes"], name="entry_by_size"),
-            models.Index(fields=["shape_digest", "-downloads", "-id"], name="entry_by_shapes"),
+            _index_of("architecture", "-downloads", "-id", name="entries_of_architecture"),
+            _index_of("rank", "-downloads", "-id", name="entries_of_rank"),
+            _index_of("size_bytes", name="entries_of_size"),
+            _index_of("shape_digest", "-downloads", "-id", name="entries_of_shapes"),
             models.Index(fields=["-gain", "-id"], name="entry_by_gain", condition=Q(gain__isnull=False)),
             models.Index(
                 fields=["-best_score", "-id"], name="entry_by_best_score", condition=Q(best_score__isnull=False)
+            ),
+            _index_of(
+                "base_model",
+                "-best_score",
+                "-id",
+                name="entries_of_base_by_score",
+                condition=Q(best_score__isnull=False),
             ),
             # What not everybody sees, and what must be asked whether he does.
             models.Index(fields=["namespace", "-downloads"], name="entry_private", condition=Q(is_public=False)),
