@@ -70,7 +70,8 @@ def _wanted(known: list[int]) -> list[Floor]:
         if near and size < reached:
             usual = {weight: entries for weight, entries in near.items() if weight in known} or near
             found.append(Floor(*min(usual.items(), key=lambda row: abs(row[1] - size))))
-    return found
+    # Where few were ever downloaded, one is the best for both sizes.
+    return list(dict.fromkeys(found))
 
 
 def _write(floors: list[Floor]) -> None:

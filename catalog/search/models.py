@@ -11,8 +11,8 @@ _SEEN = ("revision", "namespace", "adapter", "is_public", "is_derived")
 
 
 def _index_of(*fields: str, name: str, condition: Q | None = None) -> models.Index:
-    include = [column for column in _SEEN if column not in fields]
-    return models.Index(fields=fields, name=name, condition=condition, include=include)
+    more = [column for column in _SEEN if column not in fields]
+    return models.Index(fields=[*fields, *more], name=name, condition=condition)
 
 
 class SearchEntry(models.Model):

@@ -69,6 +69,7 @@ FILES = {
         "catalog/test_search_alternatives.py",
         "catalog/test_bases_meant.py",
         "catalog/test_search_contract.py",
+        "catalog/test_search_rows.py",
         "frontend/test_search_page.py",
         "frontend/test_suggestions.py",
         "frontend/test_topic_pages.py",

@@ -15,38 +15,38 @@ class Migration(migrations.Migration):
     operations = [
         AddIndexBeside(
             model_name='searchentry',
-            index=models.Index(fields=['namespace', '-downloads', '-id'], include=('revision', 'adapter', 'is_public', 'is_derived'), name='entries_of_namespace'),
+            index=models.Index(fields=['namespace', '-downloads', '-id', 'revision', 'adapter', 'is_public', 'is_derived'], name='entries_of_namespace'),
         ),
         AddIndexBeside(
             model_name='searchentry',
-            index=models.Index(fields=['base_model', '-downloads', '-id'], include=('revision', 'namespace', 'adapter', 'is_public', 'is_derived'), name='entries_of_base'),
+            index=models.Index(fields=['base_model', '-downloads', '-id', 'revision', 'namespace', 'adapter', 'is_public', 'is_derived'], name='entries_of_base'),
         ),
         AddIndexBeside(
             model_name='searchentry',
-            index=models.Index(fields=['method', '-downloads', '-id'], include=('revision', 'namespace', 'adapter', 'is_public', 'is_derived'), name='entries_of_method'),
+            index=models.Index(fields=['method', '-downloads', '-id', 'revision', 'namespace', 'adapter', 'is_public', 'is_derived'], name='entries_of_method'),
         ),
         AddIndexBeside(
             model_name='searchentry',
-            index=models.Index(fields=['task', '-downloads', '-id'], include=('revision', 'namespace', 'adapter', 'is_public', 'is_derived'), name='entries_of_task'),
+            index=models.Index(fields=['task', '-downloads', '-id', 'revision', 'namespace', 'adapter', 'is_public', 'is_derived'], name='entries_of_task'),
         ),
         AddIndexBeside(
             model_name='searchentry',
-            index=models.Index(fields=['architecture', '-downloads', '-id'], include=('revision', 'namespace', 'adapter', 'is_public', 'is_derived'), name='entries_of_architecture'),
+            index=models.Index(fields=['architecture', '-downloads', '-id', 'revision', 'namespace', 'adapter', 'is_public', 'is_derived'], name='entries_of_architecture'),
         ),
         AddIndexBeside(
             model_name='searchentry',
-            index=models.Index(fields=['rank', '-downloads', '-id'], include=('revision', 'namespace', 'adapter', 'is_public', 'is_derived'), name='entries_of_rank'),
+            index=models.Index(fields=['rank', '-downloads', '-id', 'revision', 'namespace', 'adapter', 'is_public', 'is_derived'], name='entries_of_rank'),
         ),
         AddIndexBeside(
             model_name='searchentry',
-            index=models.Index(fields=['size_bytes'], include=('revision', 'namespace', 'adapter', 'is_public', 'is_derived'), name='entries_of_size'),
+            index=models.Index(fields=['size_bytes', 'revision', 'namespace', 'adapter', 'is_public', 'is_derived'], name='entries_of_size'),
         ),
         AddIndexBeside(
             model_name='searchentry',
-            index=models.Index(fields=['shape_digest', '-downloads', '-id'], include=('revision', 'namespace', 'adapter', 'is_public', 'is_derived'), name='entries_of_shapes'),
+            index=models.Index(fields=['shape_digest', '-downloads', '-id', 'revision', 'namespace', 'adapter', 'is_public', 'is_derived'], name='entries_of_shapes'),
         ),
         AddIndexBeside(
             model_name='searchentry',
-            index=models.Index(condition=models.Q(('best_score__isnull', False)), fields=['base_model', '-best_score', '-id'], include=('revision', 'namespace', 'adapter', 'is_public', 'is_derived'), name='entries_of_base_by_score'),
+            index=models.Index(condition=models.Q(('best_score__isnull', False)), fields=['base_model', '-best_score', '-id', 'revision', 'namespace', 'adapter', 'is_public', 'is_derived'], name='entries_of_base_by_score'),
         ),
     ]
