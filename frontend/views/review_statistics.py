@@ -3,6 +3,7 @@
 from django.contrib.auth.decorators import login_required
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
+from django.utils.dateformat import format as date_format
 from django.utils.translation import gettext
 from django.views.decorators.cache import never_cache
 
@@ -35,7 +36,7 @@ def week_columns(weeks: list[Week]) -> Columns | None:
     if not any(week.waited.count for week in weeks):
         return None
     points = [
-        Point(f"{week.begins:%d.%m.}", (week.waited.median_seconds or 0) / _HOUR_SECONDS, _said(week)) for week in weeks
+        Point(date_format(week.begins, "j M"), (week.waited.median_seconds or 0) / _HOUR_SECONDS, _said(week)) for week in weeks
     ]
     return columns(gettext("Median time to review of each week, in hours"), points)
 
