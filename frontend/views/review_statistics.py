@@ -36,7 +36,8 @@ def week_columns(weeks: list[Week]) -> Columns | None:
     if not any(week.waited.count for week in weeks):
         return None
     points = [
-        Point(date_format(week.begins, "j M"), (week.waited.median_seconds or 0) / _HOUR_SECONDS, _said(week)) for week in weeks
+        Point(date_format(week.begins, "j M"), (week.waited.median_seconds or 0) / _HOUR_SECONDS, _said(week))
+        for week in weeks
     ]
     return columns(gettext("Median time to review of each week, in hours"), points)
 
