@@ -15,7 +15,6 @@ from catalog.search.fitting import digests_that_fit
 from catalog.search.models import EntryScore
 from catalog.search.query import MARKS, NUMBER_FILTERS, SearchQuery
 from catalog.search.terms import INDEXED_ONLY, each_of
-from catalog.taxonomy.domains import find_domain
 from catalog.taxonomy.tasks import with_kinds
 
 NOTHING = Q(pk__in=[])
@@ -26,7 +25,6 @@ COLUMNS = {
     "task": "task",
     "license": "license",
     "namespace": "namespace",
-    "domain": "domain",
     "modality": "modality",
 }
 """Word filters that a column answers."""
@@ -51,8 +49,6 @@ def values_of(name: str, values: str) -> list[Any]:
         return list(Namespace.objects.filter(folded__in=folded).values_list("pk", flat=True))
     if name == "task":
         return list(dict.fromkeys(kind for value in each_of(values) for kind in with_kinds(value)))
-    if name == "domain":
-        return [found.id if (found := find_domain(value)) else value.casefold() for value in each_of(values)]
     return [value.casefold() for value in each_of(values)]
 
 

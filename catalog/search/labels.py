@@ -3,6 +3,7 @@
 from typing import Any
 
 from catalog.search.tokens import label
+from catalog.taxonomy.domains import domains_of
 
 # Column of an entry and the label of its value.
 _COLUMNS = {
@@ -12,7 +13,6 @@ _COLUMNS = {
     "task": "task",
     "license": "license",
     "namespace_id": "namespace",
-    "domain": "domain",
     "modality": "modality",
     "rank": "rank",
 }
@@ -23,7 +23,10 @@ def labels_of(entry: Any) -> list[str]:
     found = [
         label(name, value) for column, name in _COLUMNS.items() if (value := getattr(entry, column)) not in ("", None)
     ]
-    found += [label("tag", tag) for tag in entry.tags.split()]
+    tags = entry.tags.split()
+    found += [label("tag", tag) for tag in tags]
+    # Whoever asks for one of several fields of work finds it under each.
+    found += [label("domain", domain) for domain in domains_of(entry.task, tags)]
     # Whoever asks for de finds de-CH too.
     parts = [language.split("-") for language in entry.languages.split()]
     found += [label("language", "-".join(words[: n + 1])) for words in parts for n in range(len(words))]

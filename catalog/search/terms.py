@@ -5,14 +5,16 @@ from dataclasses import dataclass
 
 from catalog.search.query import ANY_OF, SearchQuery, Term
 from catalog.search.tokens import label, words_of
+from catalog.taxonomy.domains import find_domain
 
 _ENDINGS = ("s", "es", "e", "n", "en")
 _SHORTEST = 4
 """A word of so many letters stands for its other numbers too, in the languages that write them with ``_ENDINGS``."""
 _BEGINNING = "*"
 
-INDEXED_ONLY = ("text", "phrase", "tag", "language")
-"""What no column of an entry knows."""
+_LABELLED = ("tag", "language", "domain")
+INDEXED_ONLY = ("text", "phrase", *_LABELLED)
+"""What no column of an entry knows: of several domains a column holds the first."""
 
 
 @dataclass(frozen=True)
@@ -67,7 +69,7 @@ def words_asked(query: SearchQuery) -> list[tuple[Atom, ...]]:
 def needed(query: SearchQuery) -> Terms:
     """What only the index can answer."""
     required = words_asked(query)
-    for name in ("tag", "language"):
+    for name in _LABELLED:
         if value := getattr(query, name):
             required.append(_labels(name, value))
     excluded: list[Atom] = []
@@ -81,7 +83,7 @@ def needed(query: SearchQuery) -> Terms:
 
 
 def _group(term: Term) -> tuple[Atom, ...]:
-    if term.name in ("tag", "language"):
+    if term.name in _LABELLED:
         return _labels(term.name, term.value)
     return _word(term.value) if term.name == "text" else _phrase(term.value)
 
@@ -107,7 +109,14 @@ def _phrase(text: str) -> tuple[Atom, ...]:
 
 
 def _labels(name: str, values: str) -> tuple[Atom, ...]:
-    return tuple(Atom((label(name, value),)) for value in each_of(values))
+    meant = [_domain(value) if name == "domain" else value for value in each_of(values)]
+    return tuple(Atom((label(name, value),)) for value in meant)
+
+
+def _domain(value: str) -> str:
+    """Its id, whatever it is called."""
+    found = find_domain(value)
+    return found.id if found else value
 
 
 def each_of(values: str) -> Iterator[str]:

@@ -49,7 +49,9 @@ ADAPTERS = (
     Adapter("team/ner-fr", languages=("fr",), rank=8, card="Decisions of the court in French", downloads=7),
     Adapter("team/ner-ch", languages=("de-CH", "fr"), rank=16, tags=("legal",), card="Swiss rulings", downloads=7),
     Adapter("team/summaries", LARGE, task="summarization", rank=32, languages=("en",), license="MIT", downloads=30),
-    Adapter("team/summaries-dora", LARGE, "dora", 32, "summarization", ("en", "fr"), "MIT", ("news",), downloads=2),
+    Adapter(
+        "team/summaries-dora", LARGE, "dora", 32, "summarization", ("en", "fr"), "MIT", ("news", "finance"), downloads=2
+    ),
     Adapter("writer/poems", LARGE, "dora", 64, "text-generation", ("de",), "CC-BY-4.0", ("poetry", "legal"), "Verse"),
     Adapter("writer/court-jester", task="text-generation", languages=("en",), card="Jokes, not decisions of a court"),
     Adapter("writer/zürich", method="ia3", rank=1, languages=("de",), card="Mundart aus Zürich; naïve façade"),
@@ -128,6 +130,12 @@ QUERIES = {
     "license:mit": lambda a: a.license == "MIT",
     "license:apache-2.0": lambda a: a.license == "Apache-2.0",
     "tag:legal": lambda a: "legal" in a.tags,
+    "domain:law": lambda a: "legal" in a.tags,
+    "domain:news": lambda a: "news" in a.tags,
+    "domain:banking": lambda a: "finance" in a.tags,
+    "domain:law,finance": lambda a: {"legal", "finance"} & set(a.tags),
+    "-domain:finance lang:en": lambda a: "finance" not in a.tags and "en" in a.languages,
+    "domain:news domain:finance": lambda a: "news" in a.tags,
     "tag:legal -tag:court": lambda a: "legal" in a.tags and "court" not in a.tags,
     "tag:leg": lambda a: False,
     "ns:writer": lambda a: a.name.startswith("writer/"),

@@ -1,6 +1,9 @@
 """The word index and what is counted beforehand: how texts are cut, who keeps them, what is believed of many."""
 
+from importlib import import_module
+
 import pytest
+from django.apps import apps
 from django.contrib.auth.models import AnonymousUser
 from django.db import connection
 
@@ -10,7 +13,7 @@ from catalog.search import hits as module_of_hits
 from catalog.search import totals
 from catalog.search.language import parse
 from catalog.search.models import EntryScore, FacetCount, SearchEntry, SearchText
-from catalog.search.queries import facets, search
+from catalog.search.queries import SearchQuery, facets, search
 from catalog.search.scores import index_scores_of
 from catalog.search.terms import needed
 from catalog.search.tokens import label, words_of
@@ -138,3 +141,14 @@ def test_scores_on_public_sets_are_sorted_by_and_a_private_set_tells_nobody_anyt
     assert EntryScore.objects.count() == 3
     assert names("gain:>0.2") == {"lab/better"}
     assert names("score:lab/open>=0.7") == {"lab/better"}
+
+
+def test_older_entries_get_the_labels_of_every_domain(owner):
+    publish(owner, metadata=Metadata(task="stance", tags=["legal", "finance"]))
+    SearchText.objects.update(labels=" method=lora ")
+    for domain in ("legal", "finance", "news"):
+        assert search(SearchQuery(domain=domain), owner).rows == []
+    module = import_module("catalog.search.migrations.0015_labels_of_every_domain")
+    module.label_domains(apps, None)
+    for domain in ("legal", "finance", "news"):
+        assert [row.full_name for row in search(SearchQuery(domain=domain), owner).rows] == ["lab/ner"], domain
