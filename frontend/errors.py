@@ -7,6 +7,7 @@ from typing import Any
 from django.http import HttpRequest, HttpResponse
 from django.http.response import HttpResponseBase
 from django.shortcuts import render
+from django.utils.translation import gettext_lazy as _
 
 from catalog.errors import (
     Busy,
@@ -37,16 +38,16 @@ _STATUSES: dict[type[DomainError], int] = {
     Full: 507,
 }
 _TITLES = {
-    400: "That cannot be read",
-    403: "Not permitted",
-    404: "Nothing here",
-    409: "Not in this state",
-    410: "Withdrawn",
-    413: "Too large",
-    422: "That contradicts itself",
-    429: "Too often",
-    503: "Busy",
-    507: "No room",
+    400: _("That cannot be read"),
+    403: _("Not permitted"),
+    404: _("Nothing here"),
+    409: _("Not in this state"),
+    410: _("Withdrawn"),
+    413: _("Too large"),
+    422: _("That contradicts itself"),
+    429: _("Too often"),
+    503: _("Busy"),
+    507: _("No room"),
 }
 
 
@@ -58,7 +59,7 @@ def status_of(error: DomainError) -> int:
 def error_page(request: HttpRequest, error: DomainError) -> HttpResponse:
     """A page that says what was received, what is wrong and what to do."""
     status = status_of(error)
-    title = _TITLES.get(status, "That did not work")
+    title = _TITLES.get(status, _("That did not work"))
     return render(request, "error.html", {"error": error, "title": title, "status": status}, status=status)
 
 

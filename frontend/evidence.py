@@ -4,14 +4,17 @@ from collections.abc import Callable
 from statistics import median
 from typing import Any
 
+from django.utils.translation import gettext, ngettext
+from django.utils.translation import gettext_lazy as _
+
 from catalog.adapters.models import Revision
 from catalog.evidence.models import Evidence
 from frontend.facts import Row
 
 _STATISTICS = (
-    ("top_share", "Share of the first direction", "{:.0%}"),
-    ("entropy", "Spread over directions", "{:.2f}"),
-    ("kurtosis", "Kurtosis of entries", "{:.1f}"),
+    ("top_share", _("Share of the first direction"), "{:.0%}"),
+    ("entropy", _("Spread over directions"), "{:.2f}"),
+    ("kurtosis", _("Kurtosis of entries"), "{:.1f}"),
 )
 _LISTED = 3
 
@@ -22,26 +25,29 @@ def evidence_rows(revision: Revision) -> list[Row]:
     if evidence is None:
         return []
     if evidence.skipped:
-        return [Row("Not measured", str(evidence.skipped.get("detail") or evidence.skipped.get("code")))]
+        return [Row(gettext("Not measured"), str(evidence.skipped.get("detail") or evidence.skipped.get("code")))]
     modules = evidence.statistics
-    device = "on a CUDA device" if evidence.device.startswith("cuda") else "on the CPU"
-    rows = [Row("Measured", f"{len(modules):,} module{'' if len(modules) == 1 else 's'}, {device}")]
+    device = gettext("on a CUDA device") if evidence.device.startswith("cuda") else gettext("on the CPU")
+    counted = ngettext("%(number)s module", "%(number)s modules", len(modules)) % {"number": f"{len(modules):,}"}
+    rows = [Row(gettext("Measured"), f"{counted}, {device}")]
     if modules:
-        rows += [Row(title, _spread(modules, key, form.format)) for key, title, form in _STATISTICS]
-    rows.append(Row("Among peers", _compared(evidence)))
+        rows += [Row(str(title), _spread(modules, key, form.format)) for key, title, form in _STATISTICS]
+    rows.append(Row(gettext("Among peers"), _compared(evidence)))
     return rows
 
 
 def _spread(modules: dict[str, dict[str, float]], key: str, form: Callable[[float], str]) -> str:
     values = {name: float(said.get(key) or 0.0) for name, said in modules.items()}
     highest = max(values, key=lambda name: values[name])
-    return f"{form(median(values.values()))} in the median, at most {form(values[highest])} ({highest})"
+    said = {"median": form(median(values.values())), "most": form(values[highest]), "module": highest}
+    return gettext("%(median)s in the median, at most %(most)s (%(module)s)") % said
 
 
 def _compared(evidence: Evidence) -> str:
     comparison: dict[str, Any] | None = evidence.comparison
     if not comparison:
-        return "too few published peers to compare with"
-    found = f"{comparison['unusual']:,} of {comparison['compared']:,} statistics unusual among {evidence.peers} peers"
-    largest = [f"{row['statistic']} of {row['module']} (z {row['z']:.1f})" for row in comparison["largest"][:_LISTED]]
+        return gettext("too few published peers to compare with")
+    said = {"number": f"{comparison['unusual']:,}", "all": f"{comparison['compared']:,}", "peers": evidence.peers}
+    found = gettext("%(number)s of %(all)s statistics unusual among %(peers)s peers") % said
+    largest = [f"{row['statistic']}, {row['module']} (z {row['z']:.1f})" for row in comparison["largest"][:_LISTED]]
     return f"{found}: {'; '.join(largest)}" if largest else found

@@ -224,9 +224,9 @@ def _head(head: Mapping[str, Any]) -> str:
 
 def _comparable(revision: Revision) -> dict[str, str]:
     rows = {row.title: row.value for row in fact_rows(revision.facts)}
-    rows["Base model"] = str(revision.base_model or "")
-    rows["Size in bytes"] = f"{revision.size_bytes:,}"
-    rows["Licence"] = revision.license
+    rows[gettext("Base model")] = str(revision.base_model or "")
+    rows[gettext("Size in bytes")] = f"{revision.size_bytes:,}"
+    rows[gettext("Licence")] = revision.license
     return {title: value for title, value in rows.items() if value}
 
 

@@ -3,6 +3,8 @@
 from dataclasses import dataclass
 from typing import Any
 
+from django.utils.translation import gettext
+
 from catalog.accounts.querysets import Actor
 from catalog.adapters.models import Revision
 from catalog.derivations.models import Derivation
@@ -54,10 +56,13 @@ def lineage_rows(pedigree: Pedigree) -> list[Relative]:
     rows = []
     for row in pedigree.ancestors:
         weight = parents.get(row.pk)
-        how = kinds.get(row.commit_id, "pushed") + (f", weight {weight:g}" if weight is not None else "")
-        rows.append(Relative(row, "parent" if row.pk in parents else "ancestor", how, _why(pedigree, row)))
+        how = kinds.get(row.commit_id, gettext("pushed"))
+        if weight is not None:
+            how += ", " + gettext("weight %(number)s") % {"number": f"{weight:g}"}
+        relation = gettext("parent") if row.pk in parents else gettext("ancestor")
+        rows.append(Relative(row, relation, how, _why(pedigree, row)))
     for row in pedigree.descendants:
-        rows.append(Relative(row, "made of it", kinds.get(row.commit_id, ""), _why(pedigree, row)))
+        rows.append(Relative(row, gettext("made of it"), kinds.get(row.commit_id, ""), _why(pedigree, row)))
     return rows
 
 

@@ -3,6 +3,9 @@
 from dataclasses import dataclass
 from typing import Any
 
+from django.utils.translation import gettext
+from django.utils.translation import gettext_lazy as _
+
 from catalog.accounts.querysets import Actor
 from catalog.adapters.models import Revision
 from catalog.errors import NotFound
@@ -11,12 +14,12 @@ from catalog.similarity.near import Copies, Near, copies_of, fingerprint_of
 from frontend.facts import Row
 
 _WORDS = {
-    "same_tensors": ("same tensors", "bad"),
-    "copy": ("copy", "bad"),
-    "near_duplicate": ("near duplicate", "warn"),
-    "similar": ("similar", ""),
+    "same_tensors": (_("same tensors"), "bad"),
+    "copy": (_("copy"), "bad"),
+    "near_duplicate": (_("near duplicate"), "warn"),
+    "similar": (_("similar"), ""),
 }
-_RELATIONS = {"parent": "this one was computed from it here", "child": "it was computed from this one here"}
+_RELATIONS = {"parent": _("this one was computed from it here"), "child": _("it was computed from this one here")}
 _EQUAL_STRENGTH = 0.05
 
 
@@ -42,12 +45,15 @@ def review_nearness(viewer: Actor, revision: Revision) -> dict[str, Any]:
     try:
         found = copies_of(viewer, revision)
         skipped = fingerprint_of(revision).skipped
+        said = (
+            gettext("Only equal tensors could be looked for: %(why)s") % {"why": skipped["detail"]} if skipped else ""
+        )
     except NotFound:
-        return {"copies": [], "has_hidden_copy": False, "copies_skipped": "Not compared yet."}
+        return {"copies": [], "has_hidden_copy": False, "copies_skipped": gettext("Not compared yet.")}
     return {
         "copies": near_lines(found.found, revision),
         "has_hidden_copy": found.has_hidden,
-        "copies_skipped": f"Only equal tensors could be looked for: {skipped['detail']}" if skipped else "",
+        "copies_skipped": gettext("Only equal tensors could be looked for: %(why)s") % why if why else "",
         "is_copy_alarming": _is_alarming(found),
     }
 
@@ -57,11 +63,15 @@ def factor_rows(fingerprint: Fingerprint) -> list[Row]:
     factors = fingerprint.factors
     if not factors:
         return []
-    start = f"{factors['a_start_ratio']:.2f} times that of a random start of PEFT"
-    return [
-        Row("A alone", f"norm {factors['a_norm']:.3g}, {start}; effective rank {factors['a_rank']:.1f}"),
-        Row("B alone", f"norm {factors['b_norm']:.3g}; effective rank {factors['b_rank']:.1f}"),
-    ]
+    a = {
+        "norm": f"{factors['a_norm']:.3g}",
+        "start": f"{factors['a_start_ratio']:.2f}",
+        "rank": f"{factors['a_rank']:.1f}",
+    }
+    b = {"norm": f"{factors['b_norm']:.3g}", "rank": f"{factors['b_rank']:.1f}"}
+    of_a = gettext("norm %(norm)s, %(start)s times that of a random start of PEFT; effective rank %(rank)s")
+    of_b = gettext("norm %(norm)s; effective rank %(rank)s")
+    return [Row(gettext("A alone"), of_a % a), Row(gettext("B alone"), of_b % b)]
 
 
 def _is_alarming(found: Copies) -> bool:
@@ -71,7 +81,7 @@ def _is_alarming(found: Copies) -> bool:
 
 def _line(row: Near, revision: Revision) -> NearLine:
     word, tone = _WORDS[row.likeness]
-    return NearLine(row.revision, word, tone, _cosine(row), f"{row.initial_a:.2f}", _notes(row, revision))
+    return NearLine(row.revision, str(word), tone, _cosine(row), f"{row.initial_a:.2f}", _notes(row, revision))
 
 
 def _cosine(row: Near) -> str:
@@ -84,13 +94,14 @@ def _cosine(row: Near) -> str:
 
 
 def _notes(row: Near, revision: Revision) -> list[str]:
-    notes = ["pushed before this one" if row.revision.pk < revision.pk else "pushed after this one"]
+    is_older = row.revision.pk < revision.pk
+    notes = [gettext("pushed before this one") if is_older else gettext("pushed after this one")]
     if row.relation:
-        notes.append(_RELATIONS[row.relation])
+        notes.append(str(_RELATIONS[row.relation]))
     if row.cosine is not None and row.likeness != "similar" and abs(row.norm_ratio - 1.0) > _EQUAL_STRENGTH:
-        notes.append(f"{row.norm_ratio:.3g} times as strong")
+        notes.append(gettext("%(number)s times as strong") % {"number": f"{row.norm_ratio:.3g}"})
     if row.revision.base_model_id != revision.base_model_id:
-        notes.append(f"for {row.revision.base_model}")
+        notes.append(gettext("for %(base)s") % {"base": row.revision.base_model})
     if row.revision.state not in ("published", "pending"):
         notes.append(row.revision.state)
     return notes

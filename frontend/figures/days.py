@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+from django.utils.translation import gettext, ngettext
+
 from catalog.adapters.models import Adapter
 from catalog.search.daily import Day, downloads_by_day
 from frontend.figures.columns import Columns, Point, columns
@@ -28,13 +30,12 @@ def download_columns(days: Sequence[Day]) -> Columns | None:
     """A bar for each day; None where nothing was downloaded in all of them."""
     if not any(row.count for row in days):
         return None
-    points = [
-        Point(
-            f"{row.day:%d %b}", row.count, f"{row.day:%Y-%m-%d}: {row.count:,} download{'' if row.count == 1 else 's'}"
-        )
-        for row in days
-    ]
-    return columns("Downloads by day", points, highest=nice_ceiling(max(row.count for row in days)))
+    points = [Point(f"{row.day:%d %b}", row.count, f"{row.day:%Y-%m-%d}: {_said(row.count)}") for row in days]
+    return columns(gettext("Downloads by day"), points, highest=nice_ceiling(max(row.count for row in days)))
+
+
+def _said(count: int) -> str:
+    return ngettext("%(number)s download", "%(number)s downloads", count) % {"number": f"{count:,}"}
 
 
 def weeks_of(days: Sequence[Day]) -> list[Day]:

@@ -5,6 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from django.utils.functional import Promise
+from django.utils.translation import gettext_lazy as _
+
 from frontend.figures.modules import Module, kinds_of
 from frontend.figures.scales import LETTER_WIDTH, Label, shortened
 
@@ -17,25 +20,25 @@ _MOST_WIDE, _MOST_LETTERS, _EVERY_NARROW = 24, 26, 4
 class Quantity:
     """What a heat map may show: its title, how it is read from a module, how it is written, what it says."""
 
-    title: str
+    title: str | Promise
     read: Callable[[Module], float]
     form: str
-    says: str
+    says: str | Promise
 
 
 QUANTITIES = {
     "effective-rank": Quantity(
-        "Effective rank",
+        _("Effective rank"),
         lambda module: module.effective_rank,
         "{:.1f}",
-        "how many directions the update really uses",
+        _("how many directions the update really uses"),
     ),
-    "norm": Quantity("Norm", lambda module: module.norm, "{:.3g}", "how large the update is"),
+    "norm": Quantity(_("Norm"), lambda module: module.norm, "{:.3g}", _("how large the update is")),
     "first-direction": Quantity(
-        "First direction",
+        _("First direction"),
         lambda module: module.largest_share,
         "{:.0%}",
-        "the share of the squared norm that the first direction holds",
+        _("the share of the squared norm that the first direction holds"),
     ),
 }
 

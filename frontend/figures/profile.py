@@ -2,6 +2,8 @@
 
 from dataclasses import dataclass
 
+from django.utils.translation import gettext
+
 from catalog.adapters.models import Revision
 from catalog.evidence.peers import Share, spectrum_among_peers
 from frontend.figures.scales import Label
@@ -71,7 +73,9 @@ def _up(share: float | None) -> float:
 
 
 def _said(share: Share) -> str:
-    said = f"direction {share.direction}: {share.own:.2f} of the largest"
+    own = {"number": share.direction, "share": f"{share.own:.2f}"}
+    said = gettext("direction %(number)s: %(share)s of the largest") % own
     if share.low is None or share.middle is None or share.high is None:
         return said
-    return f"{said}; peers {share.low:.2f} to {share.high:.2f}, median {share.middle:.2f}"
+    peers = {"low": f"{share.low:.2f}", "high": f"{share.high:.2f}", "median": f"{share.middle:.2f}"}
+    return f"{said}; " + gettext("peers %(low)s to %(high)s, median %(median)s") % peers

@@ -48,4 +48,5 @@ def spectrum_of(
 
 
 def _said(row: Layer) -> str:
-    return f"layer {row.number}, {row.modules} modules: norm {row.norm:.3g}, effective rank {row.effective_rank:.1f}"
+    said = {"layer": row.number, "norm": f"{row.norm:.3g}", "rank": f"{row.effective_rank:.1f}", "modules": row.modules}
+    return gettext("layer %(layer)s, %(modules)s modules: norm %(norm)s, effective rank %(rank)s") % said
