@@ -45,9 +45,7 @@ def review_nearness(viewer: Actor, revision: Revision) -> dict[str, Any]:
     try:
         found = copies_of(viewer, revision)
         skipped = fingerprint_of(revision).skipped
-        said = (
-            gettext("Only equal tensors could be looked for: %(why)s") % {"why": skipped["detail"]} if skipped else ""
-        )
+        why = {"why": skipped["detail"]} if skipped else {}
     except NotFound:
         return {"copies": [], "has_hidden_copy": False, "copies_skipped": gettext("Not compared yet.")}
     return {

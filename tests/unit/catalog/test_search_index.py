@@ -148,7 +148,7 @@ def test_older_entries_get_the_labels_of_every_domain(owner):
     SearchText.objects.update(labels=" method=lora ")
     for domain in ("legal", "finance", "news"):
         assert search(SearchQuery(domain=domain), owner).rows == []
-    module = import_module("catalog.search.migrations.0015_labels_of_every_domain")
+    module = import_module("catalog.search.migrations.0018_labels_of_every_domain")
     module.label_domains(apps, None)
     for domain in ("legal", "finance", "news"):
         assert [row.full_name for row in search(SearchQuery(domain=domain), owner).rows] == ["lab/ner"], domain

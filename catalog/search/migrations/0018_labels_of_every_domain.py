@@ -31,6 +31,6 @@ class Migration(migrations.Migration):
 
     atomic = False
 
-    dependencies = [('search', '0014_words_of_the_taxonomy')]
+    dependencies = [('search', '0017_without_indexes_replaced')]
 
     operations = [migrations.RunPython(label_domains, migrations.RunPython.noop)]
