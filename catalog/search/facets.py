@@ -107,9 +107,15 @@ def _everything(viewer: Actor, names: tuple[str, ...], most: int) -> tuple[Count
     return _counted(Hits(_EVERYTHING, viewer).entries(), names, most)
 
 
-def _counted(entries: QuerySet[Any], names: tuple[str, ...] = FACETS, most: int = _MOST_VALUES) -> tuple[Counts, bool]:
+def _counted(
+    entries: QuerySet[Any],
+    names: tuple[str, ...] = FACETS,
+    most: int = _MOST_VALUES,
+    *,
+    order: tuple[str, ...] = BY_DOWNLOADS,
+) -> tuple[Counts, bool]:
     """Of the most downloaded, and whether those are all."""
-    counts = counted(entries.order_by(*BY_DOWNLOADS), names, most=most, limit=FACET_LIMIT)
+    counts = counted(entries.order_by(*order), names, most=most, limit=FACET_LIMIT)
     return counts, counts.get(ALL, [("", 0)])[0][1] <= FACET_LIMIT
 
 
@@ -120,7 +126,8 @@ def _with_the_hidden(known: Counts, viewer: Actor, names: tuple[str, ...], most:
     if viewer.is_authenticated:
         private = seen.filter(is_derived=False, is_public=False)
         more.append(private if is_staff(viewer) else private.filter(_own(viewer)))
-    found = [_counted(entries, names, most) for entries in more]
+    # The order of the indexes that have those few.
+    found = [_counted(entries, names, most, order=("-downloads",)) for entries in more]
     counts = {facet: _merged(facet, [known, *(counts for counts, _ in found)]) for facet in names}
     return counts, all(is_exact for _, is_exact in found)
 

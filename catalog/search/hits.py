@@ -21,14 +21,12 @@ from catalog.search.fields import Among, Match
 from catalog.search.floors import floors
 from catalog.search.models import SearchEntry, SearchTerms
 from catalog.search.query import SearchQuery
-from catalog.search.terms import Atom, Terms, needed, words_asked
+from catalog.search.terms import Atom, Terms, needed
 from catalog.search.tokens import label
 from catalog.search.totals import counted_before
 
 MOST_HITS = 10_000
 """So many are collected: counts and facets are exact up to here."""
-MOST_FILTERED = 3_000
-"""The same on SQLite where only filters were asked for: with more, walking is quicker."""
 BY_DOWNLOADS, BY_DATE = ("-downloads", "-pk"), ("-published_at", "-pk")
 _MARGIN = 1.2
 
@@ -59,6 +57,7 @@ class Hits:
         values = {name: values_of(name, value) for name in COLUMNS if (value := getattr(query, name))}
         self.is_empty = not all(values.values())
         self._columns = [one_of(name, found) for name, found in values.items() if found]
+        self._is_unordered = any(len(found) > 1 for found in values.values())
         self._others = other_conditions(query, viewer)
         labels = [tuple(Atom((label(name, value),)) for value in found) for name, found in values.items()]
         self._narrow = Terms((*self.terms.required, *labels), self.terms.excluded)
@@ -99,9 +98,8 @@ class Hits:
         return remembered(key, self._reach_far if self.is_rich else self._reach_all, lambda reach: reach.ids is None)
 
     def _reach_all(self) -> Reach:
-        most = MOST_HITS if words_asked(self.query) else MOST_FILTERED
-        ids = ids_of(self.in_index(), most + 1)
-        return Reach(ids if len(ids) <= most else None)
+        ids = ids_of(self.in_index(), MOST_HITS + 1)
+        return Reach(ids if len(ids) <= MOST_HITS else None)
 
     def _reach_far(self) -> Reach:
         """What is frequent above one floor is so above the next."""
@@ -145,25 +143,17 @@ class Hits:
 
     def count(self, most: int) -> int:
         """How many there are, and no further than one more than ``most``, which is not above ``MOST_HITS``."""
-        if self.is_rich and self.is_indexed:
-            return self._count_in_index(most)
-        if self.found is None and not self._others:
-            if words_asked(self.query):
-                return most + 1
-            if self.terms.required:
-                return len(ids_of(self.in_index(), most + 1))
-            if not self.terms and self._has_many(most):
-                return most + 1
-        return bounded(self.entries(), most)
-
-    def _count_in_index(self, most: int) -> int:
-        if self.is_empty or self._is_for_index:
-            return most + 1 if self.found is None else min(len(self.found), most + 1)
-        if not self._others and self._has_many(most):
+        if self.found is not None and self.is_rich:
+            return min(len(self.found), most + 1)
+        if self.found is None and self.is_indexed and self._is_for_index and (self.is_rich or not self._others):
+            return most + 1
+        if not self.terms and not self._others and self._has_many(most):
             return most + 1
         # An index of the column has all that counting it asks, but for a licence, which it has in capitals.
         is_covered = not self._others and not self.query.license
-        return bounded(self.by_columns() if is_covered else self.in_index(), most)
+        if self.is_rich and self.is_indexed and not is_covered:
+            return bounded(self.in_index(), most)
+        return bounded(self.entries(), most)
 
     def _has_many(self, most: int) -> bool:
         """Whether the only filter, or none, was counted before to have more than so many that everybody sees."""
@@ -175,6 +165,9 @@ class Hits:
         return SearchEntry.objects.filter(*seen_by(self.viewer), *self._columns, *self._others)
 
     def _walked(self) -> QuerySet[SearchEntry]:
+        if self._is_unordered and not self.is_rich and self.terms.required:
+            # No index has them in the order of the page: SQLite would ask about every one of them.
+            return self.by_columns().filter(pk__in=SearchTerms.objects.filter(terms__match=self._narrow).values("pk"))
         return self.by_columns().filter(_row_has(self.terms)) if self.terms else self.by_columns()
 
 

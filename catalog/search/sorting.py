@@ -3,7 +3,8 @@
 from dataclasses import dataclass
 from typing import Any
 
-from django.db.models import Case, Exists, F, FloatField, OuterRef, QuerySet, Value, When
+from django.db import connection
+from django.db.models import Case, Exists, F, FloatField, OuterRef, Q, QuerySet, Value, When
 from django.db.models.expressions import Combinable
 
 from catalog.errors import InvalidInput
@@ -78,8 +79,10 @@ def _most_downloaded(hits: Hits, entries: QuerySet[SearchEntry]) -> list[int]:
 def _words_in_head(asked: list[tuple[Atom, ...]]) -> Any:
     """How many of the words stand in the name, the task or the tags."""
     merit: Combinable = Value(0)
-    row = SearchTerms.objects.filter(entry=OuterRef("pk"))
     for group in asked:
-        has = Exists(row.filter(terms__match=Terms((group,), is_head=True)))
+        rows = SearchTerms.objects.filter(terms__match=Terms((group,), is_head=True))
+        # FTS5 asked of one row looks on for the next one that has the word there: all of them are found as soon.
+        is_sqlite = connection.vendor == "sqlite"
+        has = Q(pk__in=rows.values("pk")) if is_sqlite else Exists(rows.filter(entry=OuterRef("pk")))
         merit = merit + Case(When(has, then=Value(1)), default=Value(0))
     return merit

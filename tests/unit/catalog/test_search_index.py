@@ -82,7 +82,6 @@ def test_what_is_too_frequent_to_collect_is_walked_and_found_all_the_same(owner,
     whole = names("rulings"), names("tag:legal method:lora"), names("rulings -lab/run-1")
     counting._remembered.clear()
     monkeypatch.setattr(module_of_hits, "MOST_HITS", 1)
-    monkeypatch.setattr(module_of_hits, "MOST_FILTERED", 1)
     assert (names("rulings"), names("tag:legal method:lora"), names("rulings -lab/run-1")) == whole
     assert names("rulings sort:relevance") == whole[0]
     assert facets(parse("rulings"), ANYBODY).method[0].count == 4
