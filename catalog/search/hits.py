@@ -5,7 +5,7 @@ page. Only the index says which of the two it is, so it is asked first, and no f
 """
 
 import json
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import cached_property
 from typing import Any
 
@@ -18,7 +18,7 @@ from catalog.accounts.querysets import Actor, visible_through
 from catalog.counting import bounded, remembered
 from catalog.search.conditions import COLUMNS, one_of, other_conditions, values_of
 from catalog.search.fields import Among, Match
-from catalog.search.floors import floors
+from catalog.search.floors import Floor, floors
 from catalog.search.models import SearchEntry, SearchTerms
 from catalog.search.query import SearchQuery
 from catalog.search.terms import Atom, Terms, needed
@@ -29,14 +29,6 @@ MOST_HITS = 10_000
 """So many are collected: counts and facets are exact up to here."""
 BY_DOWNLOADS, BY_DATE = ("-downloads", "-pk"), ("-published_at", "-pk")
 _MARGIN = 1.2
-
-
-@dataclass(frozen=True)
-class Reach:
-    """``ids`` of all hits, None where there are too many; the most downloaded of those weigh ``floor`` or more."""
-
-    ids: list[int] | None
-    floor: int = 0
 
 
 def seen_by(viewer: Actor, path: str = "") -> list[Q]:
@@ -69,12 +61,16 @@ class Hits:
         """In which order PostgreSQL gives :attr:`found`."""
         return BY_DATE if self.query.sort == "newest" else BY_DOWNLOADS
 
-    @property
+    @cached_property
     def found(self) -> list[int] | None:
         """Ids of all entries that the index knows, or None: too many, or no question for it. Columns decide further."""
         if self.is_empty:
             return []
-        return self.reach.ids if self.is_indexed and self._is_for_index else None
+        if not (self.is_indexed and self._is_for_index):
+            return None
+        # That there are too many is believed for a minute: the facets of a page need not ask again.
+        key = ("hits", replace(self.query, sort=""), self.viewer.pk)
+        return remembered(key, self._collect, lambda ids: ids is None)
 
     @cached_property
     def _is_for_index(self) -> bool:
@@ -90,28 +86,34 @@ class Hits:
         """Whether there is anything that the index can be asked."""
         return bool(self._narrow.required)
 
+    def _collect(self) -> list[int] | None:
+        rows = self.in_index()
+        if self.is_rich:
+            if self.floor.weight:
+                return None
+            if self.floor.entries > _MARGIN * MOST_HITS and bounded(rows, MOST_HITS) > MOST_HITS:
+                return None
+            rows = rows.order_by(*self.order)
+        ids = ids_of(rows, MOST_HITS + 1)
+        return ids if len(ids) <= MOST_HITS else None
+
     @cached_property
-    def reach(self) -> Reach:
-        """How far the index is to be read."""
-        # That there are too many is believed for a minute: the facets of a page need not ask again.
-        key = ("reach", replace(self.query, sort=""), self.viewer.pk)
-        return remembered(key, self._reach_far if self.is_rich else self._reach_all, lambda reach: reach.ids is None)
+    def floor(self) -> Floor:
+        """On PostgreSQL, above which there are more than ``MOST_HITS``, and about how many of these there may be."""
+        key = ("floor", replace(self.query, sort=""), self.viewer.pk)
+        return remembered(key, self._find_floor, lambda floor: floor.weight > 0)
 
-    def _reach_all(self) -> Reach:
-        ids = ids_of(self.in_index(), MOST_HITS + 1)
-        return Reach(ids if len(ids) <= MOST_HITS else None)
-
-    def _reach_far(self) -> Reach:
+    def _find_floor(self) -> Floor:
         """What is frequent above one floor is so above the next."""
-        rows, share = self.in_index(), 1.0
-        for floor in floors():
+        share = 1.0
+        *above, bottom = floors()
+        for floor in above:
             if share * floor.entries > _MARGIN * MOST_HITS:
-                count = bounded(rows.filter(weight__gte=floor.weight), MOST_HITS)
+                count = bounded(self.in_index().filter(weight__gte=floor.weight), MOST_HITS)
                 if count > MOST_HITS:
-                    return Reach(None, floor.weight)
+                    return Floor(floor.weight, count)
                 share = count / floor.entries
-        ids = ids_of(rows.order_by(*self.order), MOST_HITS + 1)
-        return Reach(ids if len(ids) <= MOST_HITS else None)
+        return Floor(bottom.weight, int(share * bottom.entries))
 
     def in_index(self) -> QuerySet[SearchTerms]:
         """Rows of the word index, for what only it knows and for the filters that it knows too."""
@@ -125,7 +127,7 @@ class Hits:
         if not self.is_rich:
             return self.in_index().order_by("-entry__downloads", "-pk")
         rows = self.in_index().order_by(*BY_DOWNLOADS)
-        return rows.filter(weight__gte=self.reach.floor) if self.reach.floor else rows
+        return rows.filter(weight__gte=self.floor.weight) if self.floor.weight else rows
 
     def entries(self) -> QuerySet[SearchEntry]:
         """The entries, in any order; walk them where :attr:`found` is None."""

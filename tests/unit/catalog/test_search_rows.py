@@ -104,7 +104,7 @@ def test_what_is_frequent_is_read_above_a_floor_which_moves_with_the_downloads(r
     assert {f"search_terms_above_{weight}" for weight in above[1:]} < indexes()
     monkeypatch.setattr(module_of_hits, "MOST_HITS", 1)
     hits = module_of_hits.Hits(parse("rulings"), ANYBODY)
-    assert (hits.found, hits.reach.floor) == (None, above[1])
+    assert (hits.found, hits.floor.weight) == (None, above[1])
     assert names("rulings") == whole
     assert facets(parse("rulings"), ANYBODY).method[0].count == 2
     assert set(names("rulings sort:relevance")) == {"lab/run-3", "lab/run-2"}
