@@ -29,7 +29,9 @@ def removal_report(*, count: int, width: int) -> list[str]:
                 found = _measure(Hub(hub.url, token, cache=folder / "cache"), folder, count, width, watch)
         finally:
             hub.stop()
-    peaks = "; ".join(f"{said}: {peak / 1e6:.0f} MB" for said, peak in watch.steps if said.startswith("module"))
+    steps = [(said.split(",")[0].split(" (")[0], peak) for said, peak in watch.steps if said.startswith("module")]
+    chosen = [steps[0], steps[len(steps) // 2], steps[-1]] if steps else []
+    peaks = ", ".join(f"{peak / 1e6:.0f} MB at {said}" for said, peak in chosen)
     return [
         f"### The job `compress` of {count}, and removal of one",
         "",
@@ -37,7 +39,7 @@ def removal_report(*, count: int, width: int) -> list[str]:
         f"Pushed and validated by {THREADS} clients in {found['pushed']:.0f} s. The job (JD-Full, k = {SHARED}): "
         f"**{found['compress']:.1f} s**, {found['bytes_before'] / 1e6:.1f} MB -> {found['bytes_after'] / 1e6:.1f} MB "
         f"({found['bytes_before'] / found['bytes_after']:.1f}x). The most memory that any process of a job has held "
-        f"until then: {peaks}.",
+        f"so far: {peaks}.",
         "",
         "Removal: from the request until the adapter, its coefficients and the basis are answered with an error: "
         f"**{found['gone']:.2f} s**; until the receipt: {found['receipt']:.1f} s, with the bytes deleted "
