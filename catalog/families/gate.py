@@ -127,8 +127,12 @@ def _kept_out(fit: Fit) -> FitState:
 
 
 def refuse_revival(job: Job) -> None:
-    """Raise Conflict ``not_retryable``: nothing is left of a basis whose gate failed."""
-    raise Conflict("not_retryable", "nothing is left of its basis", hint="Ask for the basis again.")
+    """Raise Conflict ``not_retryable``: what it was to measure was given up when it failed."""
+    raise Conflict(
+        "not_retryable",
+        "what it was to measure was given up when it failed",
+        hint="Ask for the next basis; where one is ready, evaluate the adapter again.",
+    )
 
 
 def _submit(basis: Basis, rows: list[Evaluation], by_revision: dict[int, Fit]) -> Job:
