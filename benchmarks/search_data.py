@@ -76,7 +76,7 @@ def sqlite_catalog(server: Postgres, rows: int) -> Path:
 
 
 def _index(server: Postgres) -> None:
-    manage("search_indexes", DATABASE_URL=server.url(DATABASE))
+    manage("search_indexes", "--anew", DATABASE_URL=server.url(DATABASE))
 
 
 def _copy(server: Postgres, path: Path) -> None:

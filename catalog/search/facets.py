@@ -58,14 +58,16 @@ def facets(query: SearchQuery, viewer: Actor, *, most: int = 12) -> Facets:
     Raises:
         InvalidInput: a filter that nobody knows.
     """
-    done: dict[SearchQuery, tuple[Counts, bool]] = {}
-    found: dict[str, Any] = {}
+    broader: dict[SearchQuery, list[str]] = {}
     for facet in FACETS:
-        broader = replace(query, sort="", **_without(facet))
-        if broader not in done:
-            done[broader] = _remembered(broader, viewer)
-        found[facet] = [FacetValue(value, count) for value, count in done[broader][0].get(facet, [])[:most]]
-    return Facets(**found, is_exact=all(is_exact for _, is_exact in done.values()))
+        broader.setdefault(replace(query, sort="", **_without(facet)), []).append(facet)
+    found: dict[str, list[FacetValue]] = {}
+    is_exact = True
+    for asked, names in broader.items():
+        counts, is_all = _remembered(asked, viewer, tuple(names))
+        found |= {name: [FacetValue(value, count) for value, count in counts.get(name, [])[:most]] for name in names}
+        is_exact &= is_all
+    return Facets(**found, is_exact=is_exact)
 
 
 def values_of(facet: str, viewer: Actor) -> tuple[list[FacetValue], bool]:
@@ -82,23 +84,23 @@ def _without(facet: str) -> dict[str, Any]:
     return {f"{facet}_min": None, f"{facet}_max": None} if facet in NUMBER_FILTERS else {facet: ""}
 
 
-def _remembered(query: SearchQuery, viewer: Actor) -> tuple[Counts, bool]:
+def _remembered(query: SearchQuery, viewer: Actor, names: tuple[str, ...]) -> tuple[Counts, bool]:
     """The counts, and whether they are of all that there is."""
-    key = ("facets", query, viewer.pk)
-    return remembered(key, lambda: _count(query, viewer), lambda counted: not counted[1])
+    key = ("facets", query, names, viewer.pk)
+    return remembered(key, lambda: _count(query, viewer, names), lambda counted: not counted[1])
 
 
-def _count(query: SearchQuery, viewer: Actor) -> tuple[Counts, bool]:
+def _count(query: SearchQuery, viewer: Actor, names: tuple[str, ...]) -> tuple[Counts, bool]:
     if query == _EVERYTHING:
-        return _everything(viewer, FACETS, _MOST_VALUES)
+        return _everything(viewer, names, _MOST_VALUES)
     hits = Hits(query, viewer)
     if hits.is_rich and hits.is_indexed and not hits.is_empty:
-        return _counted(hits.most_downloaded())
+        return _counted(hits.most_downloaded(), names)
     if hits.found is None and hits.terms.required:
         sample = ids_of(hits.most_downloaded(), FACET_LIMIT + 1)
-        counts, _ = _counted(hits.by_columns().filter(Among("pk", sample[:FACET_LIMIT])))
+        counts, _ = _counted(hits.by_columns().filter(Among("pk", sample[:FACET_LIMIT])), names)
         return counts, len(sample) <= FACET_LIMIT
-    return _counted(hits.entries())
+    return _counted(hits.entries(), names)
 
 
 def _everything(viewer: Actor, names: tuple[str, ...], most: int) -> tuple[Counts, bool]:
@@ -109,7 +111,7 @@ def _everything(viewer: Actor, names: tuple[str, ...], most: int) -> tuple[Count
 
 def _counted(
     entries: QuerySet[Any],
-    names: tuple[str, ...] = FACETS,
+    names: tuple[str, ...],
     most: int = _MOST_VALUES,
     *,
     order: tuple[str, ...] = BY_DOWNLOADS,

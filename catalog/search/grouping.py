@@ -33,18 +33,13 @@ _VALUES = {
 _MANY = 500
 # Several words of one column.
 _WORDS = {"language": "languages", "tag": "tags"}
-_COLUMNS = (
-    "base_model_id",
-    "architecture",
-    "method",
-    "task",
-    "languages",
-    "rank",
-    "license",
-    "size_bytes",
-    "gain",
-    "namespace_id",
-)
+_COLUMNS = {
+    "base": "base_model_id",
+    "language": "languages",
+    "size": "size_bytes",
+    "namespace": "namespace_id",
+}
+"""The columns of facets that have another name."""
 
 
 def counted(entries: QuerySet[Any], facets: tuple[str, ...], *, most: int, limit: int) -> Counts:
@@ -53,7 +48,8 @@ def counted(entries: QuerySet[Any], facets: tuple[str, ...], *, most: int, limit
     Under ``ALL`` stands how many entries there are, and no more than one above the limit.
     """
     try:
-        sql, parameters = entries.values_list(*_COLUMNS)[: limit + 1].query.sql_with_params()
+        columns = [_COLUMNS.get(facet, facet) for facet in facets]
+        sql, parameters = entries.values_list(*columns)[: limit + 1].query.sql_with_params()
     except EmptyResultSet:
         return {}
     parts = [f"SELECT '{ALL}' AS facet, '' AS value, COUNT(*) AS count FROM found"]
