@@ -6,7 +6,9 @@ from itertools import cycle, islice
 from typing import Any
 
 from django.apps import apps
-from django.db import models
+from django.db import connection, models
+
+from catalog.reviews.append_only import unguarded
 
 ELSEWHERE = "elsewhere.invalid"
 
@@ -66,6 +68,11 @@ _OWN_COLUMNS = {"search.searchentry.languages", "search.searchentry.tags"}
 def poison_every_text() -> dict[str, int]:
     """Overwrite every text of every row that somebody may have typed. Returns how many of each column."""
     payloads = cycle(PAYLOADS)
+    with unguarded(connection):
+        return _poison(payloads)
+
+
+def _poison(payloads: Iterator[str]) -> dict[str, int]:
     written: dict[str, int] = {}
     for model in apps.get_models():
         if model._meta.app_label in _OWN_APPS or not model._meta.managed:
