@@ -77,7 +77,7 @@ class Hits:
         """Not what one column decides: an index of that column has it in the order of the downloads."""
         if self.terms.required or len(self._columns) > 1:
             return True
-        if self.is_rich and (self.query.domain or self.query.modality):
+        if self.is_rich and self.query.modality:
             return True
         return self.is_rich and self.order == BY_DATE and not self._has_many(MOST_HITS)
 

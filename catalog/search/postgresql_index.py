@@ -172,9 +172,11 @@ def make_anew(connection: BaseDatabaseWrapper) -> None:
         # Whoever writes at this moment has ended before; whoever comes writes both.
         _run(connection, f"LOCK TABLE {TABLE} IN SHARE MODE", *_made(NEXT))
     fill(connection, NEXT)
+    # What was deleted while a batch was written; whatever is deleted now, the triggers delete here too.
+    _run(connection, _LEFT_OVER.format(table=NEXT))
     make_indexes(connection, NEXT)
     with transaction.atomic(using=connection.alias):
-        _run(connection, f"LOCK TABLE {TABLE} IN ACCESS EXCLUSIVE MODE", _LEFT_OVER.format(table=NEXT))
+        _run(connection, f"LOCK TABLE {TABLE} IN ACCESS EXCLUSIVE MODE")
         _run(connection, f"DROP TABLE {TABLE}", f"ALTER TABLE {NEXT} RENAME TO {TABLE}")
         for name in ("pkey", "words"):
             _run(connection, f"ALTER INDEX {NEXT}_{name} RENAME TO {TABLE}_{name}")
