@@ -124,6 +124,7 @@ def _service() -> dict[str, Asked]:
 
     from catalog import counting
     from catalog.accounts.models import User
+    from catalog.search import samples
     from catalog.search.alternatives import alternatives
     from catalog.search.language import parse
     from catalog.search.queries import facets, search
@@ -131,8 +132,12 @@ def _service() -> dict[str, Asked]:
 
     anybody, reader = AnonymousUser(), User.objects.get(pk=1)
 
-    def listed(ask: Ask) -> Callable[[], int]:
+    def forget() -> None:
         counting._remembered.clear()
+        samples.forget()
+
+    def listed(ask: Ask) -> Callable[[], int]:
+        forget()
         cursor, viewer = _cursor(ask.depth), reader if ask.is_signed_in else anybody
 
         def work() -> int:
@@ -153,7 +158,7 @@ def _service() -> dict[str, Asked]:
         return work
 
     def counted(ask: Ask) -> Callable[[], int]:
-        counting._remembered.clear()
+        forget()
         return lambda: len(facets(parse(ask.text), anybody).method)
 
     return {

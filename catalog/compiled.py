@@ -12,6 +12,10 @@ from django.conf import settings
 from django.db import connection, models
 
 _FIRST_NUMBER = 7_310_000_000_000_000_000
+_FIRST_SMALL = 2_146_310_000
+_FIRST_FRACTION = 731_000_000_000.125
+_MOST_STATEMENTS = 500
+Around = Callable[[str], str]
 
 
 class StandIns:
@@ -24,9 +28,17 @@ class StandIns:
         """A text that will be the value ``name``."""
         return self._add(f"\x1a{name}\x1a", name)
 
-    def number(self, name: str) -> int:
-        """A whole number that will be the value ``name``."""
-        return self._add(_FIRST_NUMBER + len(self.names), name)
+    def number(self, name: str, *, is_small: bool = False) -> int:
+        """A whole number that will be the value ``name``; ``is_small`` for a column of four bytes."""
+        return self._add((_FIRST_SMALL if is_small else _FIRST_NUMBER) + len(self.names), name)
+
+    def fraction(self, name: str) -> float:
+        """A number with a fraction that will be the value ``name``."""
+        return self._add(_FIRST_FRACTION + len(self.names), name)
+
+    def numbers(self, name: str) -> Any:
+        """A list of numbers that will be the value ``name``, for :class:`catalog.search.fields.Among`."""
+        return self._add((_FIRST_NUMBER + len(self.names),), name)
 
     def _add(self, stand_in: Any, name: str) -> Any:
         self.names[stand_in] = name
@@ -36,19 +48,20 @@ class StandIns:
 class _Statement:
     """The SQL of one queryset, the order of its values, and how columns become values of Python."""
 
-    def __init__(self, queryset: models.QuerySet[Any, Any], names: dict[Any, str]) -> None:
+    def __init__(self, queryset: models.QuerySet[Any, Any], names: dict[Any, str], around: Around | None) -> None:
         compiler = queryset.query.get_compiler(connection=connection)
-        self.sql, given = compiler.as_sql()
+        sql, given = compiler.as_sql()
+        self.sql = around(sql) if around else sql
         # A value of a constant condition, or None and the name of a value that changes.
         self.parameters = [_parameter(value, names) for value in given]
         missing = set(names.values()) - {name for _, name in self.parameters}
         assert not missing, f"{missing} did not come through as they were given"
-        self.converters = compiler.get_converters([selected[0] for selected in compiler.select])
+        self.converters = {} if around else compiler.get_converters([selected[0] for selected in compiler.select])
         self.compiler = compiler
 
-    def rows(self, values: dict[str, Any]) -> list[tuple[Any, ...]]:
+    def rows(self, values: dict[str, Any], *, is_planned_anew: bool) -> list[tuple[Any, ...]]:
         given = [constant if name is None else values[name] for constant, name in self.parameters]
-        found = _fetch(self.sql, given)
+        found = _fetch(self.sql, given, is_planned_anew=is_planned_anew)
         if not self.converters or not found:
             return found
         return [tuple(row) for row in self.compiler.apply_converters(found, self.converters)]
@@ -60,10 +73,20 @@ def _parameter(value: Any, names: dict[Any, str]) -> tuple[Any, str | None]:
 
 
 class CompiledQuery:
-    """``build(stand_ins, shape)`` makes a ``values_list`` queryset; each ``shape`` is compiled once in a process."""
+    """``build(stand_ins, shape)`` makes a ``values_list`` queryset; each ``shape`` is compiled once in a process.
 
-    def __init__(self, build: Callable[[StandIns, Any], models.QuerySet[Any, Any]]) -> None:
-        self._build = build
+    ``around`` writes another statement around it, whose rows are taken as they come. ``is_planned_anew`` is for one
+    whose best plan depends on the values.
+    """
+
+    def __init__(
+        self,
+        build: Callable[[StandIns, Any], models.QuerySet[Any, Any]],
+        *,
+        around: Around | None = None,
+        is_planned_anew: bool = False,
+    ) -> None:
+        self._build, self._around, self._is_planned_anew = build, around, is_planned_anew
         self._statements: dict[tuple[str, Hashable], _Statement] = {}
 
     def rows(self, shape: Hashable, /, **values: Any) -> list[tuple[Any, ...]]:
@@ -72,8 +95,11 @@ class CompiledQuery:
         statement = self._statements.get(key)
         if statement is None:
             stand_ins = StandIns()
-            statement = self._statements[key] = _Statement(self._build(stand_ins, shape), stand_ins.names)
-        return statement.rows(values)
+            statement = _Statement(self._build(stand_ins, shape), stand_ins.names, self._around)
+            if len(self._statements) >= _MOST_STATEMENTS:
+                self._statements.clear()
+            self._statements[key] = statement
+        return statement.rows(values, is_planned_anew=self._is_planned_anew)
 
 
 class Part:
@@ -126,10 +152,10 @@ def keep_rows(instance: models.Model, name: str, rows: list[Any]) -> None:
     instance.__dict__.setdefault("_prefetched_objects_cache", {})[name] = found
 
 
-def _fetch(sql: str, values: list[Any]) -> list[tuple[Any, ...]]:
+def _fetch(sql: str, values: list[Any], *, is_planned_anew: bool = False) -> list[tuple[Any, ...]]:
     is_watched = connection.queries_logged or connection.execute_wrappers
     if connection.vendor == "postgresql" and settings.HUB_DATABASE_PREPARED and not is_watched:
-        found = _fetch_prepared(sql, values)
+        found = _fetch_prepared(sql, values, is_kept=not is_planned_anew)
         if found is not None:
             return found
     with connection.cursor() as cursor:
@@ -138,7 +164,7 @@ def _fetch(sql: str, values: list[Any]) -> list[tuple[Any, ...]]:
     return rows
 
 
-def _fetch_prepared(sql: str, values: list[Any]) -> list[tuple[Any, ...]] | None:
+def _fetch_prepared(sql: str, values: list[Any], *, is_kept: bool) -> list[tuple[Any, ...]] | None:
     """The rows, or None where the prepared statement is of no use any more."""
     import psycopg
     from psycopg import errors
@@ -149,7 +175,7 @@ def _fetch_prepared(sql: str, values: list[Any]) -> list[tuple[Any, ...]] | None
         try:
             # Django's own cursors write the values into the SQL, so that every statement is planned again.
             with psycopg.Cursor(connection.connection) as cursor:
-                return cursor.execute(sql, values, prepare=True).fetchall()
+                return cursor.execute(sql, values, prepare=is_kept).fetchall()
         except (errors.FeatureNotSupported, errors.InvalidSqlStatementName, errors.DuplicatePreparedStatement):
             # A migration changed a column's type, or a pooler between gave us somebody else's session.
             if connection.in_atomic_block:

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from django.db.models import Count, Q, QuerySet
 
 from catalog.bases.models import BaseModel
+from catalog.compiled import CompiledQuery
 from catalog.errors import NotFound, Unprocessable
 from catalog.search.models import SearchEntry
 from catalog.search.totals import known_counts
@@ -31,12 +32,20 @@ def find_base(reference: str) -> BaseModel | None:
     return None
 
 
+_exactly = CompiledQuery(
+    lambda stand_ins, _: BaseModel.objects.filter(folded=stand_ins.text("folded")).values_list("pk")
+)
+
+
 def bases_meant(reference: str) -> list[int]:
     """Ids of every base model that a search for ``reference`` means.
 
     That of :func:`find_base` in all its revisions, if there is one; else all in whose id or alias a word begins with
     it: ``llama-3`` is in ``meta-llama/Llama-3.1-8B`` and not in ``CodeLlama-34b``.
     """
+    exact = [pk for (pk,) in _exactly.rows(None, folded=reference.partition("@")[0].strip().casefold())]
+    if exact and "@" not in reference:
+        return exact
     base = find_base(reference)
     if base is not None:
         return list(BaseModel.objects.filter(folded=base.folded).values_list("pk", flat=True))

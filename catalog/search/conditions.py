@@ -1,6 +1,6 @@
 """A query as conditions on the columns of an entry; its words, tags and languages only the index knows."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from typing import Any
 
 from django.db.models import Exists, OuterRef, Q
@@ -27,7 +27,8 @@ COLUMNS = {
     "namespace": "namespace",
     "modality": "modality",
 }
-"""Word filters that a column answers."""
+"""Word filters that a column answers, and the index by their labels."""
+BY_COLUMN = (*COLUMNS, "fits")
 _MARKS = {
     "measured": Q(best_score__isnull=False),
     "elsewhere": Q(adapter__isnull=True),
@@ -40,13 +41,17 @@ _RANGED = {"rank": "rank", "size": "size_bytes", "gain": "gain"}
 def values_of(name: str, values: str) -> list[Any]:
     """What a column holds for the values of a word filter: ids of base models and namespaces, else folded words.
 
-    A task stands for its kinds too: ``token-classification`` finds what names ``ner``.
+    Of a base model that must be fit they are the digests of all shapes that fit it. A task stands for its kinds too:
+    ``token-classification`` finds what names ``ner``.
     """
     if name == "base":
         return [pk for value in each_of(values) for pk in bases_meant(value)]
     if name == "namespace":
         folded = [fold(value) for value in each_of(values)]
         return list(Namespace.objects.filter(folded__in=folded).values_list("pk", flat=True))
+    if name == "fits":
+        base = find_base(values)
+        return digests_that_fit(base) if base else []
     if name == "task":
         return list(dict.fromkeys(kind for value in each_of(values) for kind in with_kinds(value)))
     return [value.casefold() for value in each_of(values)]
@@ -60,17 +65,15 @@ def one_of(name: str, values: list[Any]) -> Q:
             found |= Q(license__iexact=value)
         return found
     # Ids and not joins: only so the database knows that one index has the rows in the order of the page.
-    column = COLUMNS[name]
+    column = "shape_digest" if name == "fits" else COLUMNS[name]
     return Q(**{column: values[0]}) if len(values) == 1 else Q(**{f"{column}__in": values})
 
 
 def other_conditions(query: SearchQuery, viewer: Actor) -> list[Q]:
-    """Everything but the word filters that :func:`one_of` is for. Raises InvalidInput for what nobody knows."""
+    """Everything but the word filters that a column answers. Raises InvalidInput for what nobody knows."""
     found = [_between(_RANGED[name], *_bounds(query, name)) for name in _RANGED if _bounds(query, name) != (None, None)]
     if query.score_set or _bounds(query, "score") != (None, None):
         found.append(_score(query, viewer))
-    if query.fits:
-        found.append(_fits(query.fits))
     return [*found, *(_mark(mark) for mark in query.marks), *_more(query)]
 
 
@@ -86,16 +89,14 @@ def scored_on(full_name: str, viewer: Actor) -> EvaluationSet:
 
 def _more(query: SearchQuery) -> Iterator[Q]:
     for term in query.more:
-        if term.name in INDEXED_ONLY:
+        if term.name in INDEXED_ONLY or term.name in BY_COLUMN:
             continue
         if term.name in NUMBER_FILTERS:
             low, _, high = term.value.partition("..")
             column = _RANGED.get(term.name, "best_score")
             found = _between(column, float(low) if low else None, float(high) if high else None)
-        elif term.name in COLUMNS:
-            found = one_of(term.name, values_of(term.name, term.value))
         else:
-            found = _OTHERS[term.name](term.value)
+            found = _mark(term.value)
         yield ~found if term.is_negated else found
 
 
@@ -122,17 +123,7 @@ def _score(query: SearchQuery, viewer: Actor) -> Q:
     return Q(Exists(scores))
 
 
-def _fits(reference: str) -> Q:
-    base = find_base(reference)
-    if base is None:
-        return NOTHING
-    return Q(shape_digest__in=digests_that_fit(base))
-
-
 def _mark(mark: str) -> Q:
     if mark not in _MARKS:
         raise InvalidInput(detail=f"nothing is {mark[:40]!r}", field="is", hint=f"One of {', '.join(MARKS)}.")
     return _MARKS[mark]
-
-
-_OTHERS: dict[str, Callable[[str], Q]] = {"fits": _fits, "is": _mark}

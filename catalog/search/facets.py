@@ -13,10 +13,12 @@ from catalog.accounts.querysets import Actor, is_staff, namespaces_of
 from catalog.counting import remembered
 from catalog.search.fields import Among
 from catalog.search.grouping import ALL, BANDS, FACETS, Counts, counted
-from catalog.search.hits import BY_DOWNLOADS, Hits, ids_of, seen_by
+from catalog.search.hits import BY_DOWNLOADS, Hits
 from catalog.search.models import SearchEntry
 from catalog.search.query import NUMBER_FILTERS, SearchQuery
+from catalog.search.questions import ids_of
 from catalog.search.totals import totals
+from catalog.search.wanted import seen_by
 
 FACET_LIMIT = 10_000
 MOST_LISTED = 1000
@@ -95,29 +97,23 @@ def _count(query: SearchQuery, viewer: Actor, names: tuple[str, ...]) -> tuple[C
         return _everything(viewer, names, _MOST_VALUES)
     hits = Hits(query, viewer)
     if hits.is_rich and hits.is_indexed and not hits.is_empty:
-        return _counted(hits.most_downloaded(), names)
+        return _counted(hits.rows(), names)
     if hits.found is None and hits.terms.required:
-        sample = ids_of(hits.most_downloaded(), FACET_LIMIT + 1)
-        counts, _ = _counted(hits.by_columns().filter(Among("pk", sample[:FACET_LIMIT])), names)
+        sample = ids_of(hits.in_order(), FACET_LIMIT + 1)
+        counts, _ = _counted(hits.wanted.by_columns().filter(Among("pk", sample[:FACET_LIMIT])), names)
         return counts, len(sample) <= FACET_LIMIT
-    return _counted(hits.entries(), names)
+    return _counted(hits.entries().order_by(*BY_DOWNLOADS), names)
 
 
 def _everything(viewer: Actor, names: tuple[str, ...], most: int) -> tuple[Counts, bool]:
     if (known := totals(most, names)) is not None:
         return _with_the_hidden(known, viewer, names, most)
-    return _counted(Hits(_EVERYTHING, viewer).entries(), names, most)
+    return _counted(Hits(_EVERYTHING, viewer).entries().order_by(*BY_DOWNLOADS), names, most)
 
 
-def _counted(
-    entries: QuerySet[Any],
-    names: tuple[str, ...],
-    most: int = _MOST_VALUES,
-    *,
-    order: tuple[str, ...] = BY_DOWNLOADS,
-) -> tuple[Counts, bool]:
-    """Of the most downloaded, and whether those are all."""
-    counts = counted(entries.order_by(*order), names, most=most, limit=FACET_LIMIT)
+def _counted(entries: QuerySet[Any], names: tuple[str, ...], most: int = _MOST_VALUES) -> tuple[Counts, bool]:
+    """Of the first in their order, and whether those are all."""
+    counts = counted(entries, names, most=most, limit=FACET_LIMIT)
     return counts, counts.get(ALL, [("", 0)])[0][1] <= FACET_LIMIT
 
 
@@ -129,7 +125,7 @@ def _with_the_hidden(known: Counts, viewer: Actor, names: tuple[str, ...], most:
         private = seen.filter(is_derived=False, is_public=False)
         more.append(private if is_staff(viewer) else private.filter(_own(viewer)))
     # The order of the indexes that have those few.
-    found = [_counted(entries, names, most, order=("-downloads",)) for entries in more]
+    found = [_counted(entries.order_by("-downloads"), names, most) for entries in more]
     counts = {facet: _merged(facet, [known, *(counts for counts, _ in found)]) for facet in names}
     return counts, all(is_exact for _, is_exact in found)
 

@@ -46,13 +46,14 @@ class Among(Func):
         """The numbers as JSON."""
         column, numbers = self.get_source_expressions()
         sql, parameters = compiler.compile(column)
-        return f"{sql} IN (SELECT value FROM json_each(%s))", [*parameters, str(list(numbers.value))]
+        given = numbers.value if isinstance(numbers.value, tuple) else str(numbers.value)
+        return f"{sql} IN (SELECT value FROM json_each(%s))", [*parameters, given]
 
     def as_postgresql(self, compiler: Any, connection: Any, **context: Any) -> Any:
         """The numbers as an array of which the planner knows nothing: so it never walks another index instead."""
         column, numbers = self.get_source_expressions()
         sql, parameters = compiler.compile(column)
-        return f"{sql} = ANY(ARRAY(SELECT unnest(%s::bigint[])))", [*parameters, list(numbers.value)]
+        return f"{sql} = ANY(ARRAY(SELECT unnest(%s::bigint[])))", [*parameters, numbers.value]
 
 
 def _terms(value: Any) -> Terms:

@@ -16,7 +16,7 @@ from catalog.search.postgresql_index import TABLE, drop_index, index_words
 from catalog.search.totals import counted_before
 
 _FACET = "floor"
-SIZES = (55_000, 250_000)
+SIZES = (52_000, 130_000, 300_000)
 """About so many entries lie above each floor."""
 
 
@@ -61,7 +61,7 @@ def _wanted(known: list[int]) -> list[Floor]:
     """For each size a floor: one of ``known`` while it is about right, else the one that fits best."""
     counts = FacetCount.objects.filter(facet="weight").values_list("value", "count")
     above, reached = dict[int, int](), 0
-    for weight, count in sorted(((int(value), count) for value, count in counts), reverse=True):
+    for weight, count in sorted(((int(value), count) for value, count in counts if int(value)), reverse=True):
         reached += count
         above[weight] = reached
     found = list[Floor]()

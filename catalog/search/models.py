@@ -59,7 +59,11 @@ class SearchEntry(models.Model):
         # Each filter in the order of the default sorting: the first page stops after its rows, however many there are.
         indexes = [
             _index_of("namespace", "-downloads", "-id", name="entries_of_namespace"),
-            _index_of("base_model", "-downloads", "-id", name="entries_of_base"),
+            # With what is asked together with a base model most often.
+            _index_of(
+                "base_model", "-downloads", "-id", "method", "rank", "published_at", name="entries_of_base_model"
+            ),
+            _index_of("base_model", "method", "-downloads", "-id", name="entries_of_base_method"),
             _index_of("method", "-downloads", "-id", name="entries_of_method"),
             _index_of("task", "-downloads", "-id", name="entries_of_task"),
             models.Index(Upper("license"), F("downloads").desc(), F("id").desc(), name="entry_by_license"),

@@ -4,14 +4,16 @@ from dataclasses import dataclass
 from typing import Any
 
 from django.db import connection
-from django.db.models import Case, Exists, F, FloatField, OuterRef, Q, QuerySet, Value, When
+from django.db.models import Case, Exists, F, OuterRef, Q, QuerySet, Value, When
 from django.db.models.expressions import Combinable
 
 from catalog.errors import InvalidInput
 from catalog.search.conditions import scored_on
 from catalog.search.fields import Among
-from catalog.search.hits import Hits, ids_of
+from catalog.search.hits import MOST_HITS, Hits
+from catalog.search.listed import Listed
 from catalog.search.models import SearchEntry, SearchTerms
+from catalog.search.questions import ids_of, listed, merit_of, rows_of
 from catalog.search.terms import Atom, Terms, words_asked
 
 MOST_RANKED = 1_000
@@ -23,23 +25,32 @@ SORTS = {
     "score": ("-merit", "-id"),
     "relevance": ("-merit", "-downloads", "-id"),
 }
-NO_MERIT = Value(None, FloatField())
+_COLLECTED = (SORTS["downloads"], SORTS["newest"])
 
 
 @dataclass(frozen=True)
 class Sorted:
-    """Entries with the column ``merit``, and the order that makes pages of them; their ids in it where known."""
+    """How the pages of a list are read, and in which order; ``entries`` with the column ``merit`` where it decides."""
 
-    entries: QuerySet[SearchEntry]
+    hits: Hits
     order: tuple[str, ...]
-    ids: list[int] | None = None
+    entries: QuerySet[SearchEntry] | None = None
 
-    def near(self, key: list[Any] | None, most: int) -> QuerySet[SearchEntry]:
-        """Entries among which are the first ``most`` after ``key``, which is of the last row before."""
-        if self.ids is None or (key is not None and key[-1] not in self.ids):
-            return self.entries
-        start = 0 if key is None else self.ids.index(key[-1]) + 1
-        return self.entries.filter(Among("pk", self.ids[start : start + most]))
+    def page(self, key: list[Any] | None, most: int) -> list[Listed]:
+        """At most so many after ``key``, which is of the last row before (None: from the first)."""
+        if self.entries is not None:
+            return listed(self.entries, self.order, key, most)
+        hits = self.hits
+        if key is None and hits.is_by_index and self.order == SORTS["downloads"]:
+            return rows_of(hits.most_downloaded_ids(most))
+        ids = hits.first if self.order in _COLLECTED else None
+        if ids is not None and (key is None or key[-1] in ids):
+            start = 0 if key is None else ids.index(key[-1]) + 1
+            if start + most <= len(ids) or len(ids) <= MOST_HITS:
+                return rows_of(ids[start : start + most])
+        if hits.found is not None:
+            return listed(hits.entries().annotate(merit=merit_of(self.order)), self.order, key, most)
+        return hits.asking.page(self.order, key, most)
 
 
 def order_of(sort: str) -> tuple[str, ...]:
@@ -53,27 +64,24 @@ def sorted_hits(hits: Hits) -> Sorted:
     """What was found, as its query wants it sorted. Raises InvalidInput."""
     query = hits.query
     order = order_of(query.sort)
-    entries = hits.entries()
-    if query.sort == "score":
-        if not query.score_set:
-            return Sorted(entries.filter(best_score__isnull=False).annotate(merit=F("best_score")), order)
-        on_set = entries.filter(scores__evaluation_set=scored_on(query.score_set, hits.viewer))
-        return Sorted(on_set.annotate(merit=F("scores__merit")), order)
+    if query.sort == "score" and query.score_set:
+        on_set = hits.entries().filter(scores__evaluation_set=scored_on(query.score_set, hits.viewer))
+        return Sorted(hits, order, on_set.annotate(merit=F("scores__merit")))
     asked = words_asked(query)
     if query.sort == "relevance" and asked:
-        best = _most_downloaded(hits, entries)
+        best = _most_downloaded(hits)
         ranked = SearchEntry.objects.filter(Among("pk", best)) if best else SearchEntry.objects.none()
-        return Sorted(ranked.annotate(merit=_words_in_head(asked)), order)
-    order = SORTS["downloads"] if query.sort == "relevance" else order
-    is_in_order = hits.is_rich and query.sort != "name"
-    return Sorted(entries.annotate(merit=NO_MERIT), order, hits.found if is_in_order else None)
+        return Sorted(hits, order, ranked.annotate(merit=_words_in_head(asked)))
+    return Sorted(hits, SORTS["downloads"] if query.sort == "relevance" else order)
 
 
-def _most_downloaded(hits: Hits, entries: QuerySet[SearchEntry]) -> list[int]:
+def _most_downloaded(hits: Hits) -> list[int]:
+    if hits.is_by_index:
+        return hits.most_downloaded_ids(MOST_RANKED)
     if hits.found is not None:
-        return hits.found[:MOST_RANKED] if hits.is_rich else ids_of(entries.order_by(*SORTS["downloads"]), MOST_RANKED)
-    sample = ids_of(hits.most_downloaded(), MOST_RANKED)
-    return ids_of(hits.by_columns().filter(Among("pk", sample)), MOST_RANKED) if sample else []
+        return ids_of(hits.entries().order_by(*SORTS["downloads"]), MOST_RANKED)
+    sample = ids_of(hits.in_order(), MOST_RANKED)
+    return ids_of(hits.wanted.by_columns().filter(Among("pk", sample)), MOST_RANKED) if sample else []
 
 
 def _words_in_head(asked: list[tuple[Atom, ...]]) -> Any:

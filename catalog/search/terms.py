@@ -12,8 +12,8 @@ _SHORTEST = 4
 """A word of so many letters stands for its other numbers too, in the languages that write them with ``_ENDINGS``."""
 _BEGINNING = "*"
 
-_LABELLED = ("tag", "language", "domain")
-INDEXED_ONLY = ("text", "phrase", *_LABELLED)
+LABELLED = ("tag", "language", "domain")
+INDEXED_ONLY = ("text", "phrase", *LABELLED)
 """What no column of an entry knows: of several domains a column holds the first."""
 
 
@@ -60,6 +60,24 @@ class Terms:
         return f"{found} NOT ({' OR '.join(atom.on_sqlite() for atom in self.excluded)})" if self.excluded else found
 
 
+@dataclass(frozen=True)
+class Written(Terms):
+    """Terms of which only the text for PostgreSQL is at hand."""
+
+    text: str = ""
+
+    def __init__(self, text: str) -> None:
+        super().__init__()
+        object.__setattr__(self, "text", text)
+
+    def __bool__(self) -> bool:
+        return bool(self.text)
+
+    def on_postgresql(self) -> str:
+        """The text."""
+        return self.text
+
+
 def words_asked(query: SearchQuery) -> list[tuple[Atom, ...]]:
     """The words and phrases that must occur, each with what counts as the same."""
     found = [_word(word) for word in query.text.split()] + [_phrase(phrase) for phrase in query.phrases]
@@ -69,7 +87,7 @@ def words_asked(query: SearchQuery) -> list[tuple[Atom, ...]]:
 def needed(query: SearchQuery) -> Terms:
     """What only the index can answer."""
     required = words_asked(query)
-    for name in _LABELLED:
+    for name in LABELLED:
         if value := getattr(query, name):
             required.append(_labels(name, value))
     excluded: list[Atom] = []
@@ -83,7 +101,7 @@ def needed(query: SearchQuery) -> Terms:
 
 
 def _group(term: Term) -> tuple[Atom, ...]:
-    if term.name in _LABELLED:
+    if term.name in LABELLED:
         return _labels(term.name, term.value)
     return _word(term.value) if term.name == "text" else _phrase(term.value)
 

@@ -1,0 +1,140 @@
+"""What is asked of the database for a list: ids, a page, a count, rows by their ids; compiled once for each form."""
+
+import json
+from typing import Any
+
+from django.core.exceptions import EmptyResultSet
+from django.db import connection
+from django.db.models import F, FloatField, QuerySet, Value
+from django.db.models.expressions import Combinable
+
+from catalog.compiled import CompiledQuery, StandIns
+from catalog.counting import bounded
+from catalog.paging import after
+from catalog.search.fields import Among
+from catalog.search.listed import Listed, columns_of
+from catalog.search.models import SearchEntry
+from catalog.search.wanted import Form, Wanted
+
+Order = tuple[str, ...]
+_NO_MERIT = Value(None, FloatField())
+# Orders whose keys go into the statement as they are.
+_COMPARED: dict[Order, tuple[str, ...]] = {("-downloads", "-id"): ("downloads", "id"), ("full_name",): ("full_name",)}
+
+
+class Asking:
+    """The questions about what is wanted; ``formed`` is its form with the values, where it may be compiled."""
+
+    def __init__(self, wanted: Wanted, formed: tuple[Form, dict[str, Any]] | None) -> None:
+        self._wanted = wanted
+        self._form: Form | None = formed[0] if formed else None
+        self._values = formed[1] if formed else {}
+
+    def ids(self, order: Order, most: int, *, is_in_index: bool, weight: int = 0) -> list[int]:
+        """Of the first ``most``, on PostgreSQL; of those with a ``weight`` or more."""
+        if self._form is None:
+            return ids_of(_ordered(self._wanted, order, is_in_index, weight), most)
+        asked = _ids_in_index if is_in_index else _ids
+        return _unpacked(asked.rows((self._form, order, is_in_index, weight, most), **self._values))
+
+    def count(self, most: int, *, is_in_index: bool = False, weight: int = 0) -> int:
+        """How many, and no further than one more than ``most``."""
+        if self._form is None:
+            return bounded(_ordered(self._wanted, (), is_in_index, weight), most)
+        asked = _count_in_index if is_in_index else _count
+        return int(asked.rows((self._form, (), is_in_index, weight, most + 1), **self._values)[0][0])
+
+    def page(self, order: Order, key: list[Any] | None, most: int) -> list[Listed]:
+        """The entries after the sort key ``key`` (None: from the first), one asked after the other."""
+        if self._form is None or not (key is None or order in _COMPARED):
+            return listed(self._wanted.walked().annotate(merit=merit_of(order)), order, key, most)
+        named = {} if key is None else dict(zip(_COMPARED[order], key, strict=True))
+        asked = _page_by_words if self._form.has_terms else _page
+        return list(map(Listed._make, asked.rows((self._form, order, key is None, most), **self._values, **named)))
+
+
+def merit_of(order: Order) -> Combinable:
+    """What is shown as the merit of an entry: its best score where the list is sorted by it, else nothing."""
+    return F("best_score") if order[0] == "-merit" else _NO_MERIT
+
+
+def listed(entries: QuerySet[SearchEntry], order: Order, key: list[Any] | None, most: int) -> list[Listed]:
+    """One page of any entries that have a ``merit``."""
+    return list(map(Listed._make, _page_of(entries, order, key, most)))
+
+
+def rows_of(ids: list[int]) -> list[Listed]:
+    """The entries with these ids, in their order; the caller knows that they may be seen."""
+    given = ids if connection.vendor == "postgresql" else str(ids)
+    found = {row[0]: row for row in _rows.rows(None, ids=given)} if ids else {}
+    return [Listed._make(found[pk]) for pk in ids if pk in found]
+
+
+def ids_of(rows: QuerySet[Any, Any], most: int) -> list[int]:
+    """Primary keys of the first ``most``, as one value: thousands of rows would cost more than finding them."""
+    try:
+        sql, parameters = _keys(rows, most).query.sql_with_params()
+    except EmptyResultSet:
+        return []
+    with connection.cursor() as cursor:
+        cursor.execute(_packed(sql), parameters)
+        return _unpacked(cursor.fetchall())
+
+
+def _keys(rows: QuerySet[Any, Any], most: int) -> QuerySet[Any, Any]:
+    return rows.annotate(hit=F("pk")).values_list("hit")[:most]
+
+
+def _packed(sql: str) -> str:
+    return f"SELECT json_group_array(hit) FROM ({sql})" if connection.vendor == "sqlite" else f"SELECT ARRAY({sql})"
+
+
+def _unpacked(rows: list[tuple[Any, ...]]) -> list[int]:
+    found = rows[0][0]
+    return list(json.loads(found)) if isinstance(found, str) else list(found)
+
+
+def _counted(sql: str) -> str:
+    return f"SELECT COUNT(*) FROM ({sql}) AS counted"
+
+
+def _ordered(wanted: Wanted, order: Order, is_in_index: bool, weight: int) -> QuerySet[Any]:
+    if not is_in_index:
+        return wanted.by_columns().order_by(*order)
+    rows = wanted.in_index().order_by(*order)
+    return rows.filter(weight__gte=weight) if weight else rows
+
+
+def _keys_like(stand_ins: StandIns, shape: tuple[Form, Order, bool, int, int]) -> QuerySet[Any, Any]:
+    form, order, is_in_index, weight, most = shape
+    return _keys(_ordered(form.wanted(stand_ins, is_in_index=is_in_index), order, is_in_index, weight), most)
+
+
+def _page_of(
+    entries: QuerySet[SearchEntry], order: Order, key: list[Any] | None, most: int
+) -> QuerySet[SearchEntry, Any]:
+    rows = entries if key is None else entries.filter(after(SearchEntry, order, key))
+    return columns_of(rows.order_by(*order))[:most]
+
+
+def _page_like(stand_ins: StandIns, shape: tuple[Form, Order, bool, int]) -> QuerySet[SearchEntry, Any]:
+    form, order, is_first, most = shape
+    entries = form.wanted(stand_ins, is_in_index=False).walked().annotate(merit=merit_of(order))
+    if is_first:
+        return _page_of(entries, order, None, most)
+    key = [stand_ins.text(name) if name == "full_name" else stand_ins.number(name) for name in _COMPARED[order]]
+    return _page_of(entries, order, key, most)
+
+
+def _rows_like(stand_ins: StandIns, shape: None) -> QuerySet[SearchEntry, Any]:
+    return columns_of(SearchEntry.objects.filter(Among("pk", stand_ins.numbers("ids"))).annotate(merit=_NO_MERIT))
+
+
+# How many have a word only the planner's statistics know, so that it must see the word.
+_ids = CompiledQuery(_keys_like, around=_packed)
+_ids_in_index = CompiledQuery(_keys_like, around=_packed, is_planned_anew=True)
+_count = CompiledQuery(_keys_like, around=_counted)
+_count_in_index = CompiledQuery(_keys_like, around=_counted, is_planned_anew=True)
+_page = CompiledQuery(_page_like)
+_page_by_words = CompiledQuery(_page_like, is_planned_anew=True)
+_rows = CompiledQuery(_rows_like)
