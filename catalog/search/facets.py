@@ -16,7 +16,6 @@ from catalog.search.grouping import ALL, BANDS, FACETS, Counts, counted
 from catalog.search.hits import BY_DOWNLOADS, Hits
 from catalog.search.models import SearchEntry
 from catalog.search.query import NUMBER_FILTERS, SearchQuery
-from catalog.search.questions import ids_of
 from catalog.search.totals import totals
 from catalog.search.wanted import seen_by
 
@@ -99,9 +98,7 @@ def _count(query: SearchQuery, viewer: Actor, names: tuple[str, ...]) -> tuple[C
     if hits.is_rich and hits.is_indexed and not hits.is_empty:
         return _counted(hits.rows(), names)
     if hits.found is None and hits.terms.required:
-        sample = ids_of(hits.in_order(), FACET_LIMIT + 1)
-        counts, _ = _counted(hits.wanted.by_columns().filter(Among("pk", sample[:FACET_LIMIT])), names)
-        return counts, len(sample) <= FACET_LIMIT
+        return _counted(SearchEntry.objects.filter(Among("pk", hits.popular(FACET_LIMIT + 1))), names)
     return _counted(hits.entries().order_by(*BY_DOWNLOADS), names)
 
 

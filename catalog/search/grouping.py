@@ -1,5 +1,6 @@
 """Count the values of some entries: one statement, whatever the database and however many facets."""
 
+from collections import Counter
 from typing import Any
 
 from django.core.exceptions import EmptyResultSet
@@ -52,18 +53,37 @@ def counted(entries: QuerySet[Any], facets: tuple[str, ...], *, most: int, limit
         sql, parameters = entries.values_list(*columns)[: limit + 1].query.sql_with_params()
     except EmptyResultSet:
         return {}
-    parts = [f"SELECT '{ALL}' AS facet, '' AS value, COUNT(*) AS count FROM found"]
-    together = [facet for facet in facets if facet not in _WORDS] if connection.vendor == "postgresql" else []
-    if together:
-        parts.append(_in_one_pass(together, most))
-    for facet in facets:
-        if facet not in together:
-            ranked = f"{_grouped(facet, 'hits')} ORDER BY 3 DESC, 2 LIMIT {int(most)}"
-            parts.append(f"SELECT * FROM ({ranked}) AS {facet}_counts")
     with connection.cursor() as cursor:
+        if connection.vendor == "sqlite":
+            return named(_counted_here(cursor, sql, parameters, facets, most, limit))
+        together = [facet for facet in facets if facet not in _WORDS]
+        parts = [f"SELECT '{ALL}' AS facet, '' AS value, COUNT(*) AS count FROM found"]
+        parts += [_in_one_pass(together, most)] if together else []
+        for facet in set(facets) - set(together):
+            parts.append(f"SELECT * FROM ({_grouped(facet, 'hits')} ORDER BY 3 DESC, 2 LIMIT {int(most)}) AS {facet}s")
         first = f"WITH found AS MATERIALIZED ({sql}), hits AS NOT MATERIALIZED (SELECT * FROM found LIMIT {int(limit)})"
         cursor.execute(f"{first} {' UNION ALL '.join(parts)}", parameters)
         return named(cursor.fetchall())
+
+
+def _counted_here(
+    cursor: Any, sql: str, parameters: Any, facets: tuple[str, ...], most: int, limit: int
+) -> list[tuple[str, str, int]]:
+    """The same, the rows being read: SQLite is in this process, and sorts them for every facet that it counts."""
+    columns = ", ".join(_WORDS.get(facet) or _VALUES[facet].format(weight=_weight()) for facet in facets)
+    cursor.execute(f"SELECT {columns} FROM ({sql}) AS hits", parameters)
+    rows = cursor.fetchall()
+    found = [(ALL, "", len(rows))]
+    for facet, values in zip(facets, zip(*rows[:limit], strict=True), strict=False):
+        counts = Counter(values)
+        if facet in _WORDS:
+            words = [(word, count) for value, count in counts.items() for word in (value or "").split()]
+            counts = Counter()
+            for word, count in words:
+                counts[word] += count
+        known = [(str(value), count) for value, count in counts.items() if value not in (None, "")]
+        found += [(facet, *row) for row in sorted(known, key=lambda row: (-row[1], row[0]))[:most]]
+    return found
 
 
 def every_value(facet: str, condition: str) -> Counts:

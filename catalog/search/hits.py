@@ -8,9 +8,10 @@ first, and no further than a limit.
 from collections.abc import Callable
 from dataclasses import replace
 from functools import cached_property
+from math import sqrt
 
 from django.db import connection
-from django.db.models import QuerySet
+from django.db.models import F, QuerySet
 
 from catalog.accounts.querysets import Actor
 from catalog.counting import bounded, remembered
@@ -30,6 +31,7 @@ MOST_HITS = 10_000
 """So many are collected: counts and facets are exact up to here."""
 BY_DOWNLOADS, BY_DATE = ("-downloads", "-pk"), ("-published_at", "-pk")
 _MARGIN = 1.05
+_OFTEN, _HIDDEN = 0.1, 1.25
 # Filters of which one index has both, in the order of downloads.
 _TOGETHER = ({"base", "method"},)
 
@@ -71,7 +73,7 @@ class Hits:
 
     @cached_property
     def found(self) -> list[int] | None:
-        """Ids of all entries that the index knows, or None: too many, or no question for it. Columns decide further."""
+        """Ids of all that is found, in the order of the page, or None: too many, or no question for the index."""
         if self.is_empty:
             return []
         if not self._is_collected:
@@ -83,11 +85,9 @@ class Hits:
 
     @cached_property
     def first(self) -> list[int] | None:
-        """On PostgreSQL: ids in the order of the page, of all or of the first ``MOST_HITS + 1``. None: walk."""
-        if self.is_empty:
-            return []
-        if not (self.is_rich and self._is_collected):
-            return None
+        """Ids in the order of the page, of all or on PostgreSQL of the first ``MOST_HITS + 1``. None: walk."""
+        if not (self.is_rich and self._is_collected) or self.is_empty:
+            return self.found
         return self._newest() if self.order == BY_DATE else self._most_downloaded()
 
     def most_downloaded_ids(self, most: int) -> list[int]:
@@ -128,9 +128,31 @@ class Hits:
         rows = self.wanted.in_index().order_by(*BY_DOWNLOADS)
         return rows.filter(weight__gte=self.floor.weight) if self.floor.weight else rows
 
-    def in_order(self) -> QuerySet[SearchTerms]:
-        """On SQLite: rows of the word index in the order of downloads, whatever columns decide further."""
-        return self.wanted.in_index().order_by("-entry__downloads", "-pk")
+    def popular(self, most: int) -> list[int]:
+        """On SQLite, of what has words or labels: ids of the ``most`` most downloaded."""
+        hits = SearchTerms.objects.filter(terms__match=self._narrow)
+        entries = self.wanted.by_columns().order_by(*BY_DOWNLOADS)
+        share = self.share
+        within = int((_HIDDEN * most + 3 * sqrt(most)) / share) if share else 0
+        if within and 2 * within < counted_before("", ""):
+            # A sum, so that SQLite reads the hits and looks each up, and not the other way round.
+            among = SearchEntry.objects.order_by(*BY_DOWNLOADS).values("pk")[:within]
+            near = hits.alias(place=F("pk") + 0).filter(place__in=among)
+            ids = ids_of(entries.filter(pk__in=near.values("pk")), most)
+            if len(ids) == most:
+                return ids
+        return ids_of(entries.filter(pk__in=hits.values("pk")), most)
+
+    @property
+    def is_seldom_met(self) -> bool:
+        """On SQLite: whether whoever walks the entries meets few, so that a page is sooner read from the index."""
+        return not self.is_rich and self._is_collected and self.share < _OFTEN
+
+    @cached_property
+    def share(self) -> float:
+        """On SQLite: which share of all entries has the words and labels, which FTS5 counts quickly."""
+        hits = SearchTerms.objects.filter(terms__match=self._narrow)
+        return remembered(self._key("share"), lambda: hits.count() / max(counted_before("", ""), 1), bool)
 
     def entries(self) -> QuerySet[SearchEntry]:
         """The entries, in any order; walk them where :attr:`found` is None."""
@@ -148,16 +170,17 @@ class Hits:
 
     def count(self, most: int) -> int:
         """How many there are, and no further than one more than ``most``, which is not above ``MOST_HITS``."""
-        if self.is_rich and (self.is_empty or self._is_collected):
+        if self.is_rich and self._is_collected:
             return self._count_collected(most)
-        if self.found is None and self._is_collected and not self._has_others:
+        if self.found is not None:
+            return min(len(self.found), most + 1)
+        if self._is_collected and not self._has_others:
             return most + 1
         if not self.terms and not self._has_others and self._has_many(most):
             return most + 1
         if self.is_rich and self.is_indexed and not self._is_covered:
             return self.asking.count(most, is_in_index=True)
-        is_by_columns = self.found is None and not self.terms
-        return self.asking.count(most) if is_by_columns else bounded(self.entries(), most)
+        return bounded(self.entries(), most) if self.terms else self.asking.count(most)
 
     def _count_collected(self, most: int) -> int:
         if self._all is None and self.order == BY_DOWNLOADS and not (self._is_slow or self.is_empty):
@@ -181,7 +204,8 @@ class Hits:
             return not (is_by_downloads and set(self._filters) in _TOGETHER and self._is_walkable)
         if self.is_rich and self.query.modality:
             return True
-        return self.is_rich and self.order == BY_DATE and not self._has_many(MOST_HITS)
+        is_soon = self.is_rich or set(self._filters) == {"base"}
+        return is_soon and self.order == BY_DATE and not self._has_many(MOST_HITS)
 
     @property
     def _has_others(self) -> bool:
@@ -205,8 +229,13 @@ class Hits:
         return name, replace(self.query, sort=""), self.viewer.pk
 
     def _collect(self) -> list[int] | None:
-        ids = ids_of(self.wanted.in_index(), MOST_HITS + 1)
-        return ids if len(ids) <= MOST_HITS else None
+        if self._is_covered and not self.terms:
+            ids = self.asking.ids(self.order, MOST_HITS + 1, is_in_index=False)
+            return ids if len(ids) <= MOST_HITS else None
+        hits = SearchTerms.objects.filter(terms__match=self._narrow)
+        if bounded(hits, MOST_HITS) > MOST_HITS:
+            return None
+        return ids_of(self.wanted.by_columns().filter(pk__in=hits.values("pk")).order_by(*self.order), MOST_HITS)
 
     def _most_downloaded(self) -> list[int]:
         if self._all is None:

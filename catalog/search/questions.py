@@ -20,6 +20,8 @@ Order = tuple[str, ...]
 _NO_MERIT = Value(None, FloatField())
 # Orders whose keys go into the statement as they are.
 _COMPARED: dict[Order, tuple[str, ...]] = {("-downloads", "-id"): ("downloads", "id"), ("full_name",): ("full_name",)}
+# Which part of a page: the first, what comes after a key, what has the key's first value, what is below that.
+_FIRST, _AFTER, _TIED, _BELOW = "first", "after", "tied", "below"
 
 
 class Asking:
@@ -48,9 +50,14 @@ class Asking:
         """The entries after the sort key ``key`` (None: from the first), one asked after the other."""
         if self._form is None or not (key is None or order in _COMPARED):
             return listed(self._wanted.walked().annotate(merit=merit_of(order)), order, key, most)
-        named = {} if key is None else dict(zip(_COMPARED[order], key, strict=True))
         asked = _page_by_words if self._form.has_terms else _page
-        return list(map(Listed._make, asked.rows((self._form, order, key is None, most), **self._values, **named)))
+        named = {} if key is None else dict(zip(_COMPARED[order], key, strict=True))
+        rows: list[tuple[Any, ...]] = []
+        for part in _parts(order, key):
+            rows += asked.rows((self._form, order, part, most), **self._values, **named)
+            if len(rows) >= most:
+                break
+        return list(map(Listed._make, rows[:most]))
 
 
 def merit_of(order: Order) -> Combinable:
@@ -60,7 +67,12 @@ def merit_of(order: Order) -> Combinable:
 
 def listed(entries: QuerySet[SearchEntry], order: Order, key: list[Any] | None, most: int) -> list[Listed]:
     """One page of any entries that have a ``merit``."""
-    return list(map(Listed._make, _page_of(entries, order, key, most)))
+    rows: list[tuple[Any, ...]] = []
+    for part in _parts(order, key):
+        rows += _page_of(entries, order, part, key, most)
+        if len(rows) >= most:
+            break
+    return list(map(Listed._make, rows[:most]))
 
 
 def rows_of(ids: list[int]) -> list[Listed]:
@@ -110,20 +122,35 @@ def _keys_like(stand_ins: StandIns, shape: tuple[Form, Order, bool, int, int]) -
     return _keys(_ordered(form.wanted(stand_ins, is_in_index=is_in_index), order, is_in_index, weight), most)
 
 
+def _parts(order: Order, key: list[Any] | None) -> tuple[str, ...]:
+    """In how many questions a page is read. SQLite uses an index of two keys only where they are not compared as one:
+    most adapters of a large hub have no downloads, so that it would walk through them to every page."""
+    if key is None:
+        return (_FIRST,)
+    return (_TIED, _BELOW) if connection.vendor == "sqlite" and len(order) == 2 else (_AFTER,)
+
+
 def _page_of(
-    entries: QuerySet[SearchEntry], order: Order, key: list[Any] | None, most: int
+    entries: QuerySet[SearchEntry], order: Order, part: str, key: list[Any] | None, most: int
 ) -> QuerySet[SearchEntry, Any]:
-    rows = entries if key is None else entries.filter(after(SearchEntry, order, key))
-    return columns_of(rows.order_by(*order))[:most]
+    if part == _AFTER:
+        entries = entries.filter(after(SearchEntry, order, key or []))
+    elif part == _TIED and key:
+        tied = {order[0].removeprefix("-"): key[0]}
+        entries = entries.filter(after(SearchEntry, order[1:], key[1:]), **tied)
+    elif part == _BELOW and key:
+        entries = entries.filter(after(SearchEntry, order[:1], key[:1]))
+    return columns_of(entries.order_by(*order))[:most]
 
 
-def _page_like(stand_ins: StandIns, shape: tuple[Form, Order, bool, int]) -> QuerySet[SearchEntry, Any]:
-    form, order, is_first, most = shape
+def _page_like(stand_ins: StandIns, shape: tuple[Form, Order, str, int]) -> QuerySet[SearchEntry, Any]:
+    form, order, part, most = shape
     entries = form.wanted(stand_ins, is_in_index=False).walked().annotate(merit=merit_of(order))
-    if is_first:
-        return _page_of(entries, order, None, most)
-    key = [stand_ins.text(name) if name == "full_name" else stand_ins.number(name) for name in _COMPARED[order]]
-    return _page_of(entries, order, key, most)
+    if part == _FIRST:
+        return _page_of(entries, order, part, None, most)
+    asked = _COMPARED[order][:1] if part == _BELOW else _COMPARED[order]
+    key = [stand_ins.text(name) if name == "full_name" else stand_ins.number(name) for name in asked]
+    return _page_of(entries, order, part, key, most)
 
 
 def _rows_like(stand_ins: StandIns, shape: None) -> QuerySet[SearchEntry, Any]:

@@ -13,7 +13,7 @@ from catalog.search.fields import Among
 from catalog.search.hits import MOST_HITS, Hits
 from catalog.search.listed import Listed
 from catalog.search.models import SearchEntry, SearchTerms
-from catalog.search.questions import ids_of, listed, merit_of, rows_of
+from catalog.search.questions import listed, merit_of, rows_of
 from catalog.search.terms import Atom, Terms, words_asked
 
 MOST_RANKED = 1_000
@@ -50,6 +50,8 @@ class Sorted:
                 return rows_of(ids[start : start + most])
         if hits.found is not None:
             return listed(hits.entries().annotate(merit=merit_of(self.order)), self.order, key, most)
+        if key is None and hits.is_seldom_met and self.order == SORTS["downloads"]:
+            return rows_of(hits.popular(most))
         return hits.asking.page(self.order, key, most)
 
 
@@ -79,9 +81,8 @@ def _most_downloaded(hits: Hits) -> list[int]:
     if hits.is_by_index:
         return hits.most_downloaded_ids(MOST_RANKED)
     if hits.found is not None:
-        return ids_of(hits.entries().order_by(*SORTS["downloads"]), MOST_RANKED)
-    sample = ids_of(hits.in_order(), MOST_RANKED)
-    return ids_of(hits.wanted.by_columns().filter(Among("pk", sample)), MOST_RANKED) if sample else []
+        return hits.found[:MOST_RANKED]
+    return hits.popular(MOST_RANKED)
 
 
 def _words_in_head(asked: list[tuple[Atom, ...]]) -> Any:

@@ -8,7 +8,7 @@ from django.contrib.auth.models import AnonymousUser
 from django.db import connection
 
 from catalog import counting
-from catalog.search import floors, postgresql_index, totals
+from catalog.search import floors, postgresql_index, sorting, totals
 from catalog.search import hits as module_of_hits
 from catalog.search.known_words import forget
 from catalog.search.language import parse
@@ -107,6 +107,7 @@ def test_what_is_frequent_is_read_above_a_floor_which_moves_with_the_downloads(r
     assert (hits.found, hits.floor.weight) == (None, above[1])
     assert names("rulings") == whole
     assert facets(parse("rulings"), ANYBODY).method[0].count == 2
+    monkeypatch.setattr(sorting, "MOST_RANKED", 2)
     assert set(names("rulings sort:relevance")) == {"lab/run-3", "lab/run-2"}
     SearchEntry.objects.update(downloads=10**6)
     SearchEntry.objects.filter(full_name="lab/run-0").update(downloads=10**7)
