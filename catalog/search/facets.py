@@ -98,7 +98,8 @@ def _count(query: SearchQuery, viewer: Actor, names: tuple[str, ...]) -> tuple[C
     if hits.is_rich and hits.is_indexed and not hits.is_empty:
         return _counted(hits.rows(), names)
     if hits.found is None and hits.terms.required:
-        return _counted(SearchEntry.objects.filter(Among("pk", hits.popular(FACET_LIMIT + 1))), names)
+        popular = Among("pk", hits.popular(FACET_LIMIT + 1))
+        return _counted(SearchEntry.objects.filter(popular).order_by(*BY_DOWNLOADS), names)
     return _counted(hits.entries().order_by(*BY_DOWNLOADS), names)
 
 

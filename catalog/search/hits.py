@@ -122,9 +122,9 @@ class Hits:
         """On PostgreSQL, where anything is indexed: rows of all, or of the ``MOST_HITS + 1`` most downloaded."""
         if not self._is_collected and self._is_covered and self._is_walkable and not (self.terms or self.is_empty):
             ids = self.asking.ids(BY_DOWNLOADS, MOST_HITS + 1, is_in_index=False)
-            return SearchTerms.objects.filter(Among("pk", ids))
+            return SearchTerms.objects.filter(Among("pk", ids)).order_by(*BY_DOWNLOADS)
         if self._is_slow:
-            return SearchTerms.objects.filter(Among("pk", self._most_downloaded()))
+            return SearchTerms.objects.filter(Among("pk", self._most_downloaded())).order_by(*BY_DOWNLOADS)
         rows = self.wanted.in_index().order_by(*BY_DOWNLOADS)
         return rows.filter(weight__gte=self.floor.weight) if self.floor.weight else rows
 

@@ -70,6 +70,7 @@ FILES = {
         "catalog/test_bases_meant.py",
         "catalog/test_search_contract.py",
         "catalog/test_search_rows.py",
+        "catalog/test_search_of_many.py",
         "frontend/test_search_page.py",
         "frontend/test_suggestions.py",
         "frontend/test_topic_pages.py",
