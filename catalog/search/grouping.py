@@ -27,7 +27,6 @@ _VALUES = {
     "size": band_case("size_bytes", SIZE_BANDS),
     "gain": band_case("gain", GAIN_BANDS),
     "namespace": "namespace_id",
-    "domain": "domain",
     "modality": "modality",
     "weight": "{weight}",
 }

@@ -15,7 +15,7 @@ from django.db.models import Count
 
 from catalog.bases.models import BaseModel
 from catalog.search.models import FacetCount, SearchEntry
-from catalog.search.totals import is_large
+from catalog.search.totals import count_domains, is_large
 from catalog.taxonomy.domains import all_domains, all_modalities
 from catalog.taxonomy.languages import all_languages, own_name
 from catalog.taxonomy.methods import all_methods
@@ -29,7 +29,6 @@ _COLUMNS = {
     "task": "task",
     "language": "languages",
     "license": "license",
-    "domain": "domain",
     "modality": "modality",
     "tag": "tags",
 }
@@ -119,6 +118,8 @@ def _counts(field: str) -> dict[str, int]:
     if is_large():
         kept = FacetCount.objects.filter(facet=field).order_by("-count", "value")
         return dict(kept.values_list("value", "count")[:_MOST_VALUES])
+    if field == "domain":
+        return _sorted(count_domains())
     column = _COLUMNS[field]
     seen = SearchEntry.objects.filter(is_public=True, is_derived=False).exclude(**{column: ""})
     if field in _LISTS:
@@ -126,6 +127,10 @@ def _counts(field: str) -> dict[str, int]:
     else:
         rows = seen.exclude(**{column: None}).order_by().values_list(column).annotate(number=Count("pk"))
         counted = Counter(dict(rows))
+    return _sorted(counted)
+
+
+def _sorted(counted: dict[str, int]) -> dict[str, int]:
     return dict(sorted(counted.items(), key=lambda row: (-row[1], row[0])))
 
 

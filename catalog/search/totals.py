@@ -7,14 +7,18 @@ from django.db import connection, transaction
 from django.utils import timezone
 
 from catalog.search.grouping import FACETS, Counts, every_value
-from catalog.search.models import FacetCount, FacetState, SearchEntry
+from catalog.search.models import FacetCount, FacetState, SearchEntry, SearchTerms
+from catalog.search.terms import Atom, Terms
+from catalog.search.tokens import label
+from catalog.taxonomy.domains import all_domains
 
 # Whom everybody sees without asking what it was computed from.
 OPEN = "is_public AND NOT is_derived"
 SMALL = 10_000
 """Up to so many entries are counted when somebody asks, and by every sweep."""
 _PAUSE = timedelta(minutes=10)
-_KEPT = (*FACETS, "tag", "domain", "modality", "weight")
+_COUNTED = (*FACETS, "tag", "modality", "weight")
+_KEPT = (*_COUNTED, "domain")
 _BATCH = 1000
 
 
@@ -35,13 +39,23 @@ def recount_if_due() -> bool:
 
 def recount() -> None:
     """Count every value now, and write those whose number has changed."""
-    counts = {facet: every_value(facet, OPEN).get(facet, []) for facet in _KEPT}
+    counts = {facet: every_value(facet, OPEN).get(facet, []) for facet in _COUNTED}
+    counts["domain"] = list(count_domains().items())
     entries = SearchEntry.objects.filter(is_public=True, is_derived=False).count()
     with transaction.atomic():
         _write({(facet, value): count for facet, rows in counts.items() for value, count in rows})
         FacetState.objects.update_or_create(
             pk=1, defaults={"entries": entries}, create_defaults={"entries": entries, "counted_at": timezone.now()}
         )
+
+
+def count_domains() -> dict[str, int]:
+    """How many entries that everybody sees are of each domain: of several, a column holds the first alone."""
+    path = "" if connection.vendor == "postgresql" else "entry__"
+    seen = SearchTerms.objects.filter(**{f"{path}is_public": True, f"{path}is_derived": False})
+    asked = {row.id: Terms(((Atom((label("domain", row.id),)),),)) for row in all_domains()}
+    counts = {name: seen.filter(terms__match=terms).count() for name, terms in asked.items()}
+    return {name: count for name, count in counts.items() if count}
 
 
 def is_large() -> bool:

@@ -69,6 +69,7 @@ FILES = {
         "catalog/test_search_alternatives.py",
         "catalog/test_bases_meant.py",
         "catalog/test_search_contract.py",
+        "catalog/test_search_index.py",
         "catalog/test_search_rows.py",
         "catalog/test_search_of_many.py",
         "frontend/test_search_page.py",

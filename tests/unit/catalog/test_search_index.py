@@ -64,6 +64,7 @@ def test_a_word_is_asked_for_in_its_numbers_and_a_phrase_as_it_is():
     assert "'dec''is'" not in needed(parse("dec'is")).on_postgresql()
 
 
+@pytest.mark.django_db(transaction=True)
 def test_the_index_follows_its_texts_and_can_be_made_anew(owner):
     publish(owner, adapter="lab/law", metadata=Metadata(summary="Rulings of courts"))
     assert names("ruling") == {"lab/law"}
@@ -140,6 +141,13 @@ def test_scores_on_public_sets_are_sorted_by_and_a_private_set_tells_nobody_anyt
     assert EntryScore.objects.count() == 3
     assert names("gain:>0.2") == {"lab/better"}
     assert names("score:lab/open>=0.7") == {"lab/better"}
+
+
+def test_an_entry_of_several_domains_counts_for_each(owner):
+    publish(owner, metadata=Metadata(tags=["legal", "finance"]))
+    publish(owner, adapter="lab/court", metadata=Metadata(tags=["legal"]))
+    publish(owner, adapter="lab/secret", metadata=Metadata(tags=["legal"]), visibility="private")
+    assert totals.count_domains() == {"legal": 2, "finance": 1}
 
 
 def test_older_entries_get_the_labels_of_every_domain(owner):
