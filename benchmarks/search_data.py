@@ -45,7 +45,9 @@ WHERE table_schema = 'public' AND table_name = '{}' ORDER BY ordinal_position
 _PREWARM = """
 CREATE EXTENSION IF NOT EXISTS pg_prewarm;
 SELECT sum(pg_prewarm(oid::regclass)) FROM pg_class
-WHERE relnamespace = 'public'::regnamespace AND relkind IN ('r', 'i', 'm') AND relname ~ '^(search|bases|accounts)_'
+WHERE (relnamespace = 'public'::regnamespace AND relkind IN ('r', 'i') AND relname <> 'search_searchtext'
+    AND relname ~ '^(search|entry|entries|values|counts|bases|accounts)_')
+  OR oid = (SELECT reltoastrelid FROM pg_class WHERE relname = 'search_terms')
 """
 
 

@@ -10,6 +10,7 @@ from django.db.models import Q, QuerySet
 
 from catalog.access.models import Grant
 from catalog.accounts.querysets import Actor, is_staff, namespaces_of
+from catalog.compiled import CompiledQuery
 from catalog.counting import remembered
 from catalog.search.fields import Among
 from catalog.search.grouping import ALL, BANDS, FACETS, Counts, counted
@@ -118,7 +119,7 @@ def _counted(entries: QuerySet[Any], names: tuple[str, ...], most: int = _MOST_V
 def _with_the_hidden(known: Counts, viewer: Actor, names: tuple[str, ...], most: int) -> tuple[Counts, bool]:
     """What everybody sees was counted before; what ``viewer`` sees beside it is counted now."""
     seen = SearchEntry.objects.filter(*seen_by(viewer))
-    more = [seen.filter(is_derived=True)]
+    more = [seen.filter(is_derived=True)] if _any_derived.rows(None) else []
     if viewer.is_authenticated:
         private = seen.filter(is_derived=False, is_public=False)
         more.append(private if is_staff(viewer) else private.filter(_own(viewer)))
@@ -126,6 +127,9 @@ def _with_the_hidden(known: Counts, viewer: Actor, names: tuple[str, ...], most:
     found = [_counted(entries.order_by("-downloads"), names, most) for entries in more]
     counts = {facet: _merged(facet, [known, *(counts for counts, _ in found)]) for facet in names}
     return counts, all(is_exact for _, is_exact in found)
+
+
+_any_derived = CompiledQuery(lambda stand_ins, _: SearchEntry.objects.filter(is_derived=True).values_list("pk")[:1])
 
 
 def _own(viewer: Actor) -> Q:
