@@ -43,7 +43,9 @@ def new_collection(request: HttpRequest) -> HttpResponse:
             return redirect("collection", made.namespace.name, made.name)
     namespaces = Namespace.objects.live().filter(memberships__user=user, memberships__role__in=WRITE_ROLES)
     posted = given if request.method == "POST" else request.GET
-    context: dict[str, Any] = {"posted": posted, "error": error, "namespaces": namespaces.order_by("name")}
+    # Not by the form's own name for them: a template would take the method ``items`` of what was posted.
+    context: dict[str, Any] = {"posted": posted, "listed": posted.get("items", ""), "error": error}
+    context["namespaces"] = namespaces.order_by("name")
     return render(request, "collection/new.html", context, status=status_of(error) if error else 200)
 
 

@@ -231,6 +231,7 @@ def test_every_field_and_region_has_a_name(browser, paths):
             """
         )
         assert nameless == [], path
+        assert " object at 0x" not in browser.driver.page_source, path
         assert len(browser.driver.find_elements(By.CSS_SELECTOR, "main")) == 1
         assert len(browser.driver.find_elements(By.CSS_SELECTOR, "h1")) == 1, path
 

@@ -46,6 +46,8 @@ def test_what_strangers_wrote_into_an_entry_is_text(db, tmp_path, stranger):
 
 
 def test_a_collection_is_made_changed_and_compared_in_a_browser_without_scripts(catalog, published, record, as_owner):
+    empty, begun = (as_owner.get(f"/collections/new{asked}").content.decode() for asked in ("", "?items=team/ner-de"))
+    assert ("></textarea>" in empty, ">team/ner-de</textarea>" in begun) == (True, True)
     made = as_owner.post(
         "/collections/new",
         {
