@@ -8,13 +8,15 @@ from django.db import connection
 from django.db.models import F, FloatField, QuerySet, Value
 from django.db.models.expressions import Combinable
 
+from catalog.accounts.querysets import Actor
+from catalog.accounts.viewers import kind_of, viewer_like
 from catalog.compiled import CompiledQuery, StandIns
 from catalog.counting import bounded
 from catalog.paging import after
 from catalog.search.fields import Among
 from catalog.search.listed import Listed, columns_of
 from catalog.search.models import SearchEntry
-from catalog.search.wanted import Form, Wanted
+from catalog.search.wanted import Form, Wanted, seen_by
 
 Order = tuple[str, ...]
 _NO_MERIT = Value(None, FloatField())
@@ -75,10 +77,10 @@ def listed(entries: QuerySet[SearchEntry], order: Order, key: list[Any] | None, 
     return list(map(Listed._make, rows[:most]))
 
 
-def rows_of(ids: list[int]) -> list[Listed]:
-    """The entries with these ids, in their order; the caller knows that they may be seen."""
+def rows_of(ids: list[int], viewer: Actor) -> list[Listed]:
+    """Those of the entries with these ids that ``viewer`` may see now, in their order."""
     given = ids if connection.vendor == "postgresql" else str(ids)
-    found = {row[0]: row for row in _rows.rows(None, ids=given)} if ids else {}
+    found = {row[0]: row for row in _rows.rows(kind_of(viewer), ids=given, viewer=viewer.pk)} if ids else {}
     return [Listed._make(found[pk]) for pk in ids if pk in found]
 
 
@@ -153,8 +155,10 @@ def _page_like(stand_ins: StandIns, shape: tuple[Form, Order, str, int]) -> Quer
     return _page_of(entries, order, part, key, most)
 
 
-def _rows_like(stand_ins: StandIns, shape: None) -> QuerySet[SearchEntry, Any]:
-    return columns_of(SearchEntry.objects.filter(Among("pk", stand_ins.numbers("ids"))).annotate(merit=_NO_MERIT))
+def _rows_like(stand_ins: StandIns, kind: str) -> QuerySet[SearchEntry, Any]:
+    among = Among("pk", stand_ins.numbers("ids"))
+    seen = SearchEntry.objects.filter(among, *seen_by(viewer_like(kind, stand_ins)))
+    return columns_of(seen.annotate(merit=_NO_MERIT))
 
 
 # How many have a word only the planner's statistics know, so that it must see the word.

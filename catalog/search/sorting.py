@@ -42,16 +42,16 @@ class Sorted:
             return listed(self.entries, self.order, key, most)
         hits = self.hits
         if key is None and hits.is_by_index and self.order == SORTS["downloads"]:
-            return rows_of(hits.most_downloaded_ids(most))
+            return rows_of(hits.most_downloaded_ids(most), hits.viewer)
         ids = hits.first if self.order in _COLLECTED else None
         if ids is not None and (key is None or key[-1] in ids):
             start = 0 if key is None else ids.index(key[-1]) + 1
             if start + most <= len(ids) or len(ids) <= MOST_HITS:
-                return rows_of(ids[start : start + most])
+                return rows_of(ids[start : start + most], hits.viewer)
         if hits.found is not None:
             return listed(hits.entries().annotate(merit=merit_of(self.order)), self.order, key, most)
         if key is None and hits.is_seldom_met and self.order == SORTS["downloads"]:
-            return rows_of(hits.popular(most))
+            return rows_of(hits.popular(most), hits.viewer)
         return hits.asking.page(self.order, key, most)
 
 

@@ -204,3 +204,9 @@ def test_who_may_see_more_finds_more(rows, limit):
             found, _ = pages("method:lora", sort, viewer)
             assert len([name for name in found if name.startswith("lab/secret")]) == number, (viewer, sort)
             assert len(found) == number + len([row for row in rows if row.entry.method == "lora"])
+
+
+def test_what_was_hidden_a_second_ago_is_on_no_page(rows, limit):
+    first = search(parse('"beta alpha"'), ANYBODY, limit=2)
+    SearchEntry.objects.exclude(full_name__in=[row.full_name for row in first.rows]).update(is_public=False)
+    assert search(parse('"beta alpha"'), ANYBODY, limit=2, cursor=first.next_cursor).rows == []
