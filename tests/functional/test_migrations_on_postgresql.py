@@ -58,7 +58,7 @@ def test_a_migration_that_waits_for_a_lock_gives_up_soon_and_can_be_run_again(
     made = postgres.execute(
         "SELECT indexname FROM pg_indexes WHERE tablename = 'search_searchentry'", database=DATABASE
     )
-    assert {("entries_of_method",), ("entries_of_base",), ("entries_of_namespace",)} <= set(made)
+    assert {("entries_of_method",), ("entries_of_base_model",), ("entries_of_namespace",)} <= set(made)
 
 
 def test_an_index_left_invalid_is_named_and_built_anew(manage: Manage, postgres: PostgresServer) -> None:

@@ -71,7 +71,7 @@ def test_a_page_is_read_from_the_middle_of_its_index_and_not_from_the_start(owne
         (SearchQuery(method="lora"), "entries_of_method"),
         (SearchQuery(task="pos"), "entries_of_task"),
         (SearchQuery(namespace="lab"), "entries_of_namespace"),
-        (SearchQuery(base="tiny/llama"), "entries_of_base"),
+        (SearchQuery(base="tiny/llama"), "entries_of_base_model"),
     ],
 )
 def test_a_filter_has_an_index_in_the_order_of_the_page(owner, query, index):
