@@ -43,9 +43,8 @@ def bases_meant(reference: str) -> list[int]:
     That of :func:`find_base` in all its revisions, if there is one; else all in whose id or alias a word begins with
     it: ``llama-3`` is in ``meta-llama/Llama-3.1-8B`` and not in ``CodeLlama-34b``.
     """
-    exact = [pk for (pk,) in _exactly.rows(None, folded=reference.partition("@")[0].strip().casefold())]
-    if exact and "@" not in reference:
-        return exact
+    if "@" not in reference and (exact := _exactly.rows(None, folded=reference.strip().casefold())):
+        return [pk for (pk,) in exact]
     base = find_base(reference)
     if base is not None:
         return list(BaseModel.objects.filter(folded=base.folded).values_list("pk", flat=True))

@@ -58,7 +58,7 @@ def counted(entries: QuerySet[Any], facets: tuple[str, ...], *, most: int, limit
         together = [facet for facet in facets if facet not in _WORDS]
         parts = [f"SELECT '{ALL}' AS facet, '' AS value, COUNT(*) AS count FROM found"]
         parts += [_in_one_pass(together, most)] if together else []
-        for facet in set(facets) - set(together):
+        for facet in (facet for facet in facets if facet in _WORDS):
             parts.append(f"SELECT * FROM ({_grouped(facet, 'hits')} ORDER BY 3 DESC, 2 LIMIT {int(most)}) AS {facet}s")
         first = f"WITH found AS MATERIALIZED ({sql}), hits AS NOT MATERIALIZED (SELECT * FROM found LIMIT {int(limit)})"
         cursor.execute(f"{first} {' UNION ALL '.join(parts)}", parameters)
@@ -74,12 +74,7 @@ def _counted_here(
     rows = cursor.fetchall()
     found = [(ALL, "", len(rows))]
     for facet, values in zip(facets, zip(*rows[:limit], strict=True), strict=False):
-        counts = Counter(values)
-        if facet in _WORDS:
-            words = [(word, count) for value, count in counts.items() for word in (value or "").split()]
-            counts = Counter()
-            for word, count in words:
-                counts[word] += count
+        counts = Counter(word for value in values for word in value.split()) if facet in _WORDS else Counter(values)
         known = [(str(value), count) for value, count in counts.items() if value not in (None, "")]
         found += [(facet, *row) for row in sorted(known, key=lambda row: (-row[1], row[0]))[:most]]
     return found
@@ -129,11 +124,11 @@ def _in_one_pass(facets: list[str], most: int) -> str:
     # Of the bits of GROUPING only that of the column by which a row is grouped is 0.
     all_bits = (1 << len(facets)) - 1
     masks = [all_bits ^ (1 << (len(facets) - 1 - place)) for place in range(len(facets))]
-    named = " ".join(f"WHEN {mask} THEN '{facet}'" for mask, facet in zip(masks, facets, strict=True))
-    value = " ".join(f"WHEN {mask} THEN {value}::text" for mask, value in zip(masks, values, strict=True))
+    name = " ".join(f"WHEN {mask} THEN '{facet}'" for mask, facet in zip(masks, facets, strict=True))
+    value = " ".join(f"WHEN {mask} THEN {column}::text" for mask, column in zip(masks, values, strict=True))
     grouping = f"GROUPING({', '.join(values)})"
     counts = (
-        f"SELECT CASE {grouping} {named} END AS facet, CASE {grouping} {value} END AS value, COUNT(*) AS count "
+        f"SELECT CASE {grouping} {name} END AS facet, CASE {grouping} {value} END AS value, COUNT(*) AS count "
         f"FROM (SELECT {columns} FROM hits) AS hits GROUP BY GROUPING SETS ({sets})"
     )
     ranked = (

@@ -30,8 +30,9 @@ from catalog.search.wanted import Wanted, columns_asked, condition, form_of
 MOST_HITS = 10_000
 """So many are collected: counts and facets are exact up to here."""
 BY_DOWNLOADS, BY_DATE = ("-downloads", "-pk"), ("-published_at", "-pk")
-_MARGIN = 1.05
-_OFTEN, _HIDDEN = 0.1, 1.25
+# Above a floor are a little more or fewer than their share; on SQLite not everybody may see all that are counted.
+_MARGIN, _MARGIN_OF_HIDDEN = 1.05, 1.25
+_OFTEN = 0.1
 # Filters of which one index has both, in the order of downloads.
 _TOGETHER = ({"base", "method"},)
 
@@ -92,8 +93,6 @@ class Hits:
 
     def most_downloaded_ids(self, most: int) -> list[int]:
         """Ids of so many, on PostgreSQL; read above the highest floor that has them."""
-        if most > MOST_HITS:
-            return self.asking.ids(BY_DOWNLOADS, most, is_in_index=True)
         if self._all is not None or self._is_slow:
             return self._most_downloaded()[:most]
         share = 1.0
@@ -135,7 +134,7 @@ class Hits:
         hits = SearchTerms.objects.filter(terms__match=self._narrow)
         entries = self.wanted.by_columns().order_by(*BY_DOWNLOADS)
         share = self.share
-        within = int((_HIDDEN * most + 3 * sqrt(most)) / share) if share else 0
+        within = int((_MARGIN_OF_HIDDEN * most + 3 * sqrt(most)) / share) if share else 0
         # To look a hit up costs SQLite as much as three that it reads to have them sorted by downloads.
         if 0 < within < 3 * share * counted_before("", ""):
             # A sum, so that SQLite reads the hits and looks each up, and not the other way round.
@@ -220,21 +219,25 @@ class Hits:
 
     @property
     def _is_covered(self) -> bool:
-        """Whether an index of the columns has all that counting asks; of licences it has the capitals."""
-        if self.query.license:
+        """Whether one index of the columns has all that counting asks; of licences it has the capitals."""
+        if self.query.license or (len(self._filters) > 1 and set(self._filters) not in _TOGETHER):
             return False
         if set(self._filters) == {"base"}:
             has_rank = (self.query.rank_min, self.query.rank_max) != (None, None)
             return len(self._others) == has_rank and all(name == "method" for name, _, _ in self._beside)
         return not self._has_others
 
+    @property
+    def _is_dated(self) -> bool:
+        """Whether the index of a base model's entries, which has their dates, says all that is asked."""
+        return set(self._filters) == {"base"} and self._is_covered and not self.terms
+
     def _key(self, name: str) -> tuple[object, ...]:
         return name, replace(self.query, sort=""), self.viewer.pk
 
     def _collect(self) -> list[int] | None:
-        if self._is_covered and not self.terms:
-            ids = self.asking.ids(self.order, MOST_HITS + 1, is_in_index=False)
-            return ids if len(ids) <= MOST_HITS else None
+        if self._is_dated:
+            return self._newest_of_base()
         hits = SearchTerms.objects.filter(terms__match=self._narrow)
         if bounded(hits, MOST_HITS) > MOST_HITS:
             return None
@@ -256,14 +259,17 @@ class Hits:
         return read[floor.weight] if floor.weight in read else ids(floor.weight)
 
     def _newest(self) -> list[int] | None:
-        if self._is_covered and not self.terms:
-            ids = self.asking.ids(BY_DATE, MOST_HITS + 1, is_in_index=False)
-            return ids if len(ids) <= MOST_HITS else None
+        if self._is_dated:
+            return self._newest_of_base()
         if self.floor.weight:
             return None
         if self.floor.entries > MOST_HITS and self.asking.count(MOST_HITS, is_in_index=True) > MOST_HITS:
             return None
         ids = self.asking.ids(BY_DATE, MOST_HITS + 1, is_in_index=True)
+        return ids if len(ids) <= MOST_HITS else None
+
+    def _newest_of_base(self) -> list[int] | None:
+        ids = self.asking.ids(BY_DATE, MOST_HITS + 1, is_in_index=False)
         return ids if len(ids) <= MOST_HITS else None
 
     def _lowered(self, count: Callable[[int], int]) -> Floor:

@@ -1,6 +1,8 @@
 """What is asked of the database for a list: ids, a page, a count, rows by their ids; compiled once for each form."""
 
 import json
+from collections.abc import Iterable
+from itertools import chain, islice
 from typing import Any
 
 from django.core.exceptions import EmptyResultSet
@@ -35,7 +37,7 @@ class Asking:
         self._values = formed[1] if formed else {}
 
     def ids(self, order: Order, most: int, *, is_in_index: bool, weight: int = 0) -> list[int]:
-        """Of the first ``most``, on PostgreSQL; of those with a ``weight`` or more."""
+        """Of the first ``most``; on PostgreSQL's index of those with a ``weight`` or more."""
         if self._form is None:
             return ids_of(_ordered(self._wanted, order, is_in_index, weight), most)
         asked = _ids_in_index if is_in_index else _ids
@@ -54,12 +56,11 @@ class Asking:
             return listed(self._wanted.walked().annotate(merit=merit_of(order)), order, key, most)
         asked = _page_by_words if self._form.has_terms else _page
         named = {} if key is None else dict(zip(_COMPARED[order], key, strict=True))
-        rows: list[tuple[Any, ...]] = []
-        for part in _parts(order, key):
-            rows += asked.rows((self._form, order, part, most), **self._values, **named)
-            if len(rows) >= most:
-                break
-        return list(map(Listed._make, rows[:most]))
+
+        def read(part: str) -> Iterable[tuple[Any, ...]]:
+            return asked.rows((self._form, order, part, most), **self._values, **named)
+
+        return _first(most, map(read, _parts(order, key)))
 
 
 def merit_of(order: Order) -> Combinable:
@@ -69,12 +70,12 @@ def merit_of(order: Order) -> Combinable:
 
 def listed(entries: QuerySet[SearchEntry], order: Order, key: list[Any] | None, most: int) -> list[Listed]:
     """One page of any entries that have a ``merit``."""
-    rows: list[tuple[Any, ...]] = []
-    for part in _parts(order, key):
-        rows += _page_of(entries, order, part, key, most)
-        if len(rows) >= most:
-            break
-    return list(map(Listed._make, rows[:most]))
+    return _first(most, (_page_of(entries, order, part, key, most) for part in _parts(order, key)))
+
+
+def _first(most: int, parts: Iterable[Iterable[tuple[Any, ...]]]) -> list[Listed]:
+    """Rows of the parts one after the other; none is read once there are enough."""
+    return list(map(Listed._make, islice(chain.from_iterable(parts), most)))
 
 
 def rows_of(ids: list[int], viewer: Actor) -> list[Listed]:

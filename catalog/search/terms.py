@@ -66,10 +66,6 @@ class Written(Terms):
 
     text: str = ""
 
-    def __init__(self, text: str) -> None:
-        super().__init__()
-        object.__setattr__(self, "text", text)
-
     def __bool__(self) -> bool:
         return bool(self.text)
 

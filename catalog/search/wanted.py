@@ -76,8 +76,8 @@ class Form:
         bounds: dict[str, Any] = {name: _bound(stand_ins, name) for name in self.bounds}
         viewer = viewer_like(self.kind, stand_ins)
         others = other_conditions(SearchQuery(marks=self.marks, **bounds), viewer)
-        terms = Written(stand_ins.text("terms")) if self.has_terms and not is_in_index else Terms()
-        narrow = Written(stand_ins.text("narrow")) if is_in_index else Terms()
+        terms = Written(text=stand_ins.text("terms")) if self.has_terms and not is_in_index else Terms()
+        narrow = Written(text=stand_ins.text("narrow")) if is_in_index else Terms()
         return Wanted(viewer, [*map(condition, columns), *others], terms, narrow)
 
 

@@ -158,6 +158,13 @@ def test_facets_of_many_entries_count_the_most_downloaded_and_say_so(owner, monk
     assert (found.method[0].count, found.is_exact) == (2, False)
 
 
+@pytest.mark.parametrize("sort", ["downloads", "newest", "name"])
+def test_two_filters_without_an_index_of_both_ask_the_word_index(owner, sort):
+    publish_many(owner, 2)
+    asked = statements(lambda: search(SearchQuery(method="lora", task="pos", sort=sort), ANYBODY))
+    assert any("search_terms" in sql for sql in asked)
+
+
 def test_facets_without_a_filter_are_one_question(owner):
     publish_many(owner, 2)
     asked = statements(lambda: facets(SearchQuery(), ANYBODY))
